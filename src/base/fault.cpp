@@ -1,0 +1,35 @@
+#include "base/fault.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace tserver {
+namespace {
+
+constexpr std::array table{
+#define FAULT(number, name, retry, exit, meaning, cause, action) \
+    FaultRow{Fault::name, #name, Retry::retry, exit, meaning, cause, action},
+#include "base/faults.def"
+#undef FAULT
+};
+
+static_assert(std::ranges::is_sorted(table, {}, &FaultRow::fault), "faults.def: keep the numbers in order");
+static_assert(std::ranges::adjacent_find(table, {}, &FaultRow::fault) == table.end());
+
+}  // namespace
+
+std::span<const FaultRow> faults() noexcept { return table; }
+
+const FaultRow& row(Fault fault) noexcept {
+    const auto* at = std::ranges::lower_bound(table, fault, {}, &FaultRow::fault);
+    if (at == table.end() || at->fault != fault) std::abort();  // a Fault is always a row of the table
+    return *at;
+}
+
+std::optional<Fault> fault_named(std::string_view id) noexcept {
+    const auto* at = std::ranges::find(table, id, &FaultRow::id);
+    return at == table.end() ? std::nullopt : std::optional{at->fault};
+}
+
+}  // namespace tserver

@@ -1,0 +1,134 @@
+#include "crypto/certificate.hpp"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.hpp"
+#include "crypto/openssl.hpp"
+
+namespace tserver::crypto {
+namespace {
+
+std::string name_text(const X509_NAME* name) {
+    const BioPtr bio{BIO_new(BIO_s_mem())};
+    // RFC 2253 order and escapes; UTF-8 stays readable, control characters are escaped.
+    X509_NAME_print_ex(bio.get(), name, 0, (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)));
+    char* data = nullptr;
+    const long length = BIO_get_mem_data(bio.get(), &data);
+    return length > 0 ? escape({data, static_cast<std::size_t>(length)}, 400) : std::string{};
+}
+
+Instant instant(const ASN1_TIME* time) {
+    std::tm broken{};
+    if (time == nullptr || ASN1_TIME_to_tm(time, &broken) != 1) {
+        drain_errors();
+        return Instant{};
+    }
+    const std::chrono::year_month_day date{std::chrono::year{broken.tm_year + 1900},
+                                           std::chrono::month{static_cast<unsigned>(broken.tm_mon + 1)},
+                                           std::chrono::day{static_cast<unsigned>(broken.tm_mday)}};
+    return std::chrono::sys_days{date} + std::chrono::hours{broken.tm_hour} + std::chrono::minutes{broken.tm_min} +
+           std::chrono::seconds{broken.tm_sec};
+}
+
+Bytes encoded(const X509* certificate) {
+    unsigned char* der = nullptr;
+    const int length = i2d_X509(certificate, &der);
+    Bytes out{der, der + std::max(length, 0)};
+    OPENSSL_free(der);
+    return out;
+}
+
+}  // namespace
+
+void CertificateFree::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
+
+Certificate::Certificate(x509_st* certificate) : certificate_{certificate}, der_{encoded(certificate)} {}
+
+Certificate::Certificate(const Certificate& other) : certificate_{other.raw()}, der_{other.der_} {
+    X509_up_ref(other.raw());
+}
+Certificate& Certificate::operator=(const Certificate& other) {
+    if (this != &other) *this = Certificate{other};
+    return *this;
+}
+
+Result<Certificate> Certificate::from_der(ByteView der) {
+    const unsigned char* at = der.data();
+    CertPtr parsed{d2i_X509(nullptr, &at, static_cast<long>(der.size()))};
+    if (!parsed) return fail(Fault::DECODE, "not an X.509 certificate: " + drain_errors());
+    if (at != der.data() + der.size()) return fail(Fault::DECODE, "octets behind the certificate");
+    return Certificate{parsed.release()};
+}
+
+Result<Certificate> Certificate::from_pem(std::string_view pem) {
+    const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+    auto* parsed = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr);
+    if (parsed == nullptr) return fail(Fault::DECODE, "not a PEM certificate: " + drain_errors());
+    return Certificate{parsed};
+}
+
+std::string Certificate::pem() const {
+    const BioPtr bio{BIO_new(BIO_s_mem())};
+    PEM_write_bio_X509(bio.get(), raw());
+    char* data = nullptr;
+    const long length = BIO_get_mem_data(bio.get(), &data);
+    return {data, static_cast<std::size_t>(std::max(length, 0L))};
+}
+
+std::string Certificate::subject() const { return name_text(X509_get_subject_name(raw())); }
+std::string Certificate::issuer() const { return name_text(X509_get_issuer_name(raw())); }
+
+std::string Certificate::serial() const {
+    const auto octets = serial_octets();
+    const bool negative = (ASN1_STRING_type(X509_get0_serialNumber(raw())) & V_ASN1_NEG) != 0;
+    return (negative ? "-" : "") + (octets.empty() ? std::string{"00"} : hex(octets));
+}
+
+Bytes Certificate::serial_octets() const {
+    const auto* number = X509_get0_serialNumber(raw());
+    ByteView octets{ASN1_STRING_get0_data(number), static_cast<std::size_t>(ASN1_STRING_length(number))};
+    while (!octets.empty() && octets.front() == 0) octets = octets.subspan(1);
+    return to_bytes(octets);
+}
+
+Bytes Certificate::issuer_der() const {
+    const unsigned char* der = nullptr;
+    std::size_t length = 0;
+    if (X509_NAME_get0_der(X509_get_issuer_name(raw()), &der, &length) != 1) {
+        drain_errors();
+        return {};
+    }
+    return {der, der + length};
+}
+
+Instant Certificate::not_before() const { return instant(X509_get0_notBefore(raw())); }
+Instant Certificate::not_after() const { return instant(X509_get0_notAfter(raw())); }
+std::string Certificate::sha256() const { return hex(digest_of(Digest::sha256, der_)); }
+std::string Certificate::sha1() const { return hex(digest_of(Digest::sha1, der_)); }
+
+std::string Certificate::signature_algorithm() const {
+    const char* name = OBJ_nid2ln(X509_get_signature_nid(raw()));
+    return name != nullptr ? name : "unknown";
+}
+
+Result<PublicKey> Certificate::public_key() const {
+    auto* key = X509_get_pubkey(raw());
+    if (key == nullptr) return fail(Fault::DECODE, "public key: " + drain_errors());
+    return PublicKey{key};
+}
+
+bool Certificate::issued_by(const Certificate& issuer) const {
+    auto* key = X509_get0_pubkey(issuer.raw());
+    const bool names = X509_NAME_cmp(X509_get_issuer_name(raw()), X509_get_subject_name(issuer.raw())) == 0;
+    const bool good = names && key != nullptr && X509_verify(raw(), key) == 1;
+    if (!good) drain_errors();
+    return good;
+}
+
+bool Certificate::allows_client_auth() const {
+    const auto flags = X509_get_extension_flags(raw());
+    return (flags & EXFLAG_XKUSAGE) == 0 || (X509_get_extended_key_usage(raw()) & XKU_SSL_CLIENT) != 0;
+}
+
+}  // namespace tserver::crypto
