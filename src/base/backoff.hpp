@@ -15,7 +15,8 @@ public:
         std::chrono::milliseconds floor;  ///< no wait is shorter: no busy loop
     };
 
-    explicit Backoff(Limits limits, std::uint64_t seed = std::random_device{}()) : limits_{limits}, random_{seed} {}
+    explicit Backoff(Limits limits, std::uint64_t seed = std::random_device{}())
+        : limits_{limits}, random_{seed} {}
 
     /// The next wait: uniform between the floor and min(cap, first·2ⁿ) (full jitter).
     std::chrono::milliseconds next() {
@@ -23,7 +24,8 @@ public:
         for (unsigned i = 0; i < failures_ && bound < limits_.cap; ++i) bound *= 2;
         ++failures_;
         bound = std::max(limits_.floor, std::min(bound, limits_.cap));
-        std::uniform_int_distribution<std::chrono::milliseconds::rep> pick{limits_.floor.count(), bound.count()};
+        std::uniform_int_distribution<std::chrono::milliseconds::rep> pick{limits_.floor.count(),
+                                                                           bound.count()};
         return std::chrono::milliseconds{pick(random_)};
     }
     void reset() noexcept { failures_ = 0; }

@@ -19,7 +19,7 @@ enum class Retry : std::uint8_t { again, stop, refuse };
 
 struct FaultRow {
     Fault fault;
-    std::string_view id;       ///< stable name: CTL_SIG_UNTRUSTED
+    std::string_view id;  ///< stable name: CTL_SIG_UNTRUSTED
     Retry retry;
     int exit_code;             ///< of a command that ends with it
     std::string_view meaning;  ///< what happened, one clause

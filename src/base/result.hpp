@@ -35,22 +35,22 @@ inline tl::unexpected<Error> fail(Fault fault, std::string detail) {
 }  // namespace tserver
 
 /// TRY(name, expression): the value of a Result under `name`, or return its error.
-#define TRY(name, expr)                                                                        \
-    auto name##_or = (expr);                                                                   \
-    if (!name##_or) return tl::unexpected<::tserver::Error>(std::move(name##_or).error());     \
+#define TRY(name, expr)                                                                    \
+    auto name##_or = (expr);                                                               \
+    if (!name##_or) return tl::unexpected<::tserver::Error>(std::move(name##_or).error()); \
     auto name = *std::move(name##_or)
 /// CHECK(expression): return the error of a Result whose value is not needed.
-#define CHECK(expr)                                                                            \
-    do {                                                                                       \
+#define CHECK(expr)                                                                                \
+    do {                                                                                           \
         if (auto r_ = (expr); !r_) return tl::unexpected<::tserver::Error>(std::move(r_).error()); \
     } while (false)
 /// The same two in a coroutine; `step` is added to the error's story.
-#define CO_TRY(name, step, expr)                                                               \
-    auto name##_or = (expr);                                                                   \
+#define CO_TRY(name, step, expr)                                                                       \
+    auto name##_or = (expr);                                                                           \
     if (!name##_or) co_return tl::unexpected<::tserver::Error>(std::move(name##_or).error().in(step)); \
     auto name = *std::move(name##_or)
-#define CO_CHECK(step, expr)                                                                   \
-    do {                                                                                       \
-        if (auto r_ = (expr); !r_)                                                             \
-            co_return tl::unexpected<::tserver::Error>(std::move(r_).error().in(step));        \
+#define CO_CHECK(step, expr)                                                            \
+    do {                                                                                \
+        if (auto r_ = (expr); !r_)                                                      \
+            co_return tl::unexpected<::tserver::Error>(std::move(r_).error().in(step)); \
     } while (false)

@@ -28,7 +28,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return octets_.empty(); }
     [[nodiscard]] std::string_view reveal() const noexcept { return {octets_.data(), octets_.size()}; }
 
-    friend bool operator==(const Secret& a, const Secret& b) noexcept;  ///< time does not depend on the octets
+    friend bool operator==(const Secret& a,
+                           const Secret& b) noexcept;  ///< time does not depend on the octets
 
 private:
     std::vector<char> octets_;

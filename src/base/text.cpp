@@ -38,8 +38,9 @@ bool is_control(std::string_view character) {
     if (character.size() == 2) return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
     const auto second = static_cast<unsigned char>(character[1]);
     const auto third = static_cast<unsigned char>(character[2]);
-    return first == 0xE2 && ((second == 0x80 && ((third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE))) ||
-                             (second == 0x81 && third >= 0xA0 && third <= 0xAF));
+    return first == 0xE2 &&
+           ((second == 0x80 && ((third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE))) ||
+            (second == 0x81 && third >= 0xA0 && third <= 0xAF));
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {

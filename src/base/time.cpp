@@ -12,8 +12,8 @@ std::string stem(Instant when) {
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{when - day};
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count());
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
 }  // namespace
@@ -27,7 +27,8 @@ std::string rfc3339_ms(std::chrono::system_clock::time_point when) {
 }
 
 std::optional<Instant> from_rfc3339(std::string_view t) {
-    if (t.size() != 20 || t[4] != '-' || t[7] != '-' || t[10] != 'T' || t[13] != ':' || t[16] != ':' || t[19] != 'Z') {
+    if (t.size() != 20 || t[4] != '-' || t[7] != '-' || t[10] != 'T' || t[13] != ':' || t[16] != ':' ||
+        t[19] != 'Z') {
         return std::nullopt;
     }
     const auto year = decimal(t.substr(0, 4), 0, 9999);

@@ -1,4 +1,5 @@
-// Two kinds of time: instants that are shown (sys_seconds), and a steady clock to wait by. Both are passed in.
+// Two kinds of time: instants that are shown (sys_seconds), and a steady clock to wait by. Both are passed
+// in.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,9 @@ namespace tserver {
 using Instant = std::chrono::sys_seconds;
 using Steady = std::chrono::steady_clock;
 
-inline Instant wall_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+inline Instant wall_now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 /// "2026-11-25T10:00:00Z" (RFC 3339, UTC).
 std::string rfc3339(Instant when);

@@ -1,4 +1,5 @@
-// The small values that every layer speaks of. Each is checked where it is made and cannot be wrong afterwards.
+// The small values that every layer speaks of. Each is checked where it is made and cannot be wrong
+// afterwards.
 #pragma once
 
 #include <compare>
@@ -13,7 +14,8 @@
 namespace tserver {
 
 /// Instance ID of a CAPF profile. The cluster allows one live CTI connection per instance ID, so two links
-/// never hold equal values (checked when the configuration is read). Source: doc/protocols/capf.md, section 2.
+/// never hold equal values (checked when the configuration is read). Source: doc/protocols/capf.md,
+/// section 2.
 class InstanceId {
 public:
     /// @param text  1 to 128 of A–Z a–z 0–9. Blanks are refused, not trimmed: the cluster keeps them.
@@ -44,8 +46,8 @@ private:
 
 using Port = std::uint16_t;
 
-/// A host by name or by address, as an operator writes it: "cucm-pub.example.com", "10.1.1.5", "[fe80::1%eth0]".
-/// Brackets and a trailing dot are taken off.
+/// A host by name or by address, as an operator writes it: "cucm-pub.example.com", "10.1.1.5",
+/// "[fe80::1%eth0]". Brackets and a trailing dot are taken off.
 class Host {
 public:
     /// @return CONFIG_VALUE

@@ -12,7 +12,8 @@ namespace {
 std::string name_text(const X509_NAME* name) {
     const BioPtr bio{BIO_new(BIO_s_mem())};
     // RFC 2253 order and escapes; UTF-8 stays readable, control characters are escaped.
-    X509_NAME_print_ex(bio.get(), name, 0, (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)));
+    X509_NAME_print_ex(bio.get(), name, 0,
+                       (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)));
     char* data = nullptr;
     const long length = BIO_get_mem_data(bio.get(), &data);
     return length > 0 ? escape({data, static_cast<std::size_t>(length)}, 400) : std::string{};
@@ -27,8 +28,8 @@ Instant instant(const ASN1_TIME* time) {
     const std::chrono::year_month_day date{std::chrono::year{broken.tm_year + 1900},
                                            std::chrono::month{static_cast<unsigned>(broken.tm_mon + 1)},
                                            std::chrono::day{static_cast<unsigned>(broken.tm_mday)}};
-    return std::chrono::sys_days{date} + std::chrono::hours{broken.tm_hour} + std::chrono::minutes{broken.tm_min} +
-           std::chrono::seconds{broken.tm_sec};
+    return std::chrono::sys_days{date} + std::chrono::hours{broken.tm_hour} +
+           std::chrono::minutes{broken.tm_min} + std::chrono::seconds{broken.tm_sec};
 }
 
 Bytes encoded(const X509* certificate) {

@@ -31,14 +31,15 @@ public:
 
     [[nodiscard]] const Bytes& der() const noexcept { return der_; }
     [[nodiscard]] std::string pem() const;
-    [[nodiscard]] std::string subject() const;  ///< most specific first: "CN=cucm-pub,OU=Lab,O=Example"; escaped
+    [[nodiscard]] std::string subject()
+        const;  ///< most specific first: "CN=cucm-pub,OU=Lab,O=Example"; escaped
     [[nodiscard]] std::string issuer() const;
     [[nodiscard]] std::string serial() const;   ///< lower-case hex, "-" before a negative one, "00" for zero
     [[nodiscard]] Bytes serial_octets() const;  ///< magnitude without leading zero octets
     [[nodiscard]] Bytes issuer_der() const;
     [[nodiscard]] Instant not_before() const;
     [[nodiscard]] Instant not_after() const;
-    [[nodiscard]] std::string sha256() const;   ///< lower-case hex of the DER
+    [[nodiscard]] std::string sha256() const;  ///< lower-case hex of the DER
     [[nodiscard]] std::string sha1() const;
     [[nodiscard]] std::string signature_algorithm() const;
     /// @return DECODE for a key that OpenSSL cannot read

@@ -46,16 +46,18 @@ Bytes digest_of(Digest digest, ByteView first, ByteView second) {
 
 Bytes stretch(ByteView secret, ByteView salt, unsigned rounds) {
     Bytes out(32);
-    const int ok = PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(secret.data()), static_cast<int>(secret.size()),
-                                     salt.data(), static_cast<int>(salt.size()), static_cast<int>(rounds), EVP_sha256(),
-                                     static_cast<int>(out.size()), out.data());
+    const int ok =
+        PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(secret.data()), static_cast<int>(secret.size()),
+                          salt.data(), static_cast<int>(salt.size()), static_cast<int>(rounds), EVP_sha256(),
+                          static_cast<int>(out.size()), out.data());
     if (ok != 1) std::abort();
     return out;
 }
 
 Bytes random_octets(std::size_t count) {
     Bytes out(count);
-    if (RAND_bytes(out.data(), static_cast<int>(count)) != 1) std::abort();  // without randomness nothing here is safe
+    if (RAND_bytes(out.data(), static_cast<int>(count)) != 1)
+        std::abort();  // without randomness nothing here is safe
     return out;
 }
 

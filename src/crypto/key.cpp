@@ -41,7 +41,8 @@ std::optional<Bytes> PublicKey::recover(ByteView signature) const {
         return std::nullopt;
     }
     Bytes out(length);
-    if (EVP_PKEY_verify_recover(context.get(), out.data(), &length, signature.data(), signature.size()) != 1) {
+    if (EVP_PKEY_verify_recover(context.get(), out.data(), &length, signature.data(), signature.size()) !=
+        1) {
         drain_errors();
         return std::nullopt;
     }
@@ -65,7 +66,8 @@ Result<PrivateKey> PrivateKey::make_ec(Curve curve) {
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
     // A password callback that gives none: without it OpenSSL would ask on the terminal.
-    auto* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr);
+    auto* key = PEM_read_bio_PrivateKey(
+        bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr);
     if (key == nullptr) return fail(Fault::DECODE, "private key: " + drain_errors());
     return PrivateKey{key};
 }

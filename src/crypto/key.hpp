@@ -28,7 +28,8 @@ public:
     [[nodiscard]] unsigned bits() const;
     [[nodiscard]] std::string text() const;  ///< "RSA-2048", "EC-384"
     [[nodiscard]] Bytes spki() const;        ///< DER SubjectPublicKeyInfo
-    /// The octets inside an RSA PKCS#1 v1.5 signature (a DigestInfo as a rule), nothing if the padding is wrong.
+    /// The octets inside an RSA PKCS#1 v1.5 signature (a DigestInfo as a rule), nothing if the padding is
+    /// wrong.
     [[nodiscard]] std::optional<Bytes> recover(ByteView signature) const;
 
     [[nodiscard]] evp_pkey_st* raw() const noexcept { return key_.get(); }

@@ -14,7 +14,8 @@ std::string drain_errors() {
         const char* reason = ERR_reason_error_string(code);
         if (!out.empty()) out += "; ";
         out += reason != nullptr ? reason : "error " + std::to_string(code);
-        if ((flags & ERR_TXT_STRING) != 0 && data != nullptr && *data != '\0') out += std::string{" ("} + data + ")";
+        if ((flags & ERR_TXT_STRING) != 0 && data != nullptr && *data != '\0')
+            out += std::string{" ("} + data + ")";
     }
     return out.empty() ? "no reason given" : out;
 }

@@ -1,4 +1,5 @@
-// OpenSSL objects: owned the moment they exist, freed by type. The error queue is emptied where the call failed.
+// OpenSSL objects: owned the moment they exist, freed by type. The error queue is emptied where the call
+// failed.
 #pragma once
 
 #include <openssl/bio.h>
@@ -15,7 +16,9 @@ namespace tserver::crypto {
 template <auto release>
 struct Freed {
     template <class T>
-    void operator()(T* p) const noexcept { release(p); }
+    void operator()(T* p) const noexcept {
+        release(p);
+    }
 };
 using PkeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using PkeyCtxPtr = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;

@@ -1,4 +1,5 @@
-// Writes lines "time level id text key=value …" to a descriptor; a line that repeats is counted, not repeated.
+// Writes lines "time level id text key=value …" to a descriptor; a line that repeats is counted, not
+// repeated.
 #pragma once
 
 #include <chrono>

@@ -16,15 +16,25 @@ namespace tserver::log {
 /// Trc: steps inside. Dbg: for the maintainers.
 enum class Level : unsigned char { alarm, standard, interaction, trace, debug };
 
-std::string_view short_name(Level level) noexcept;              ///< "Alr", "Std", …
-std::optional<Level> level_named(std::string_view) noexcept;    ///< by short or by full name
+std::string_view short_name(Level level) noexcept;            ///< "Alr", "Std", …
+std::optional<Level> level_named(std::string_view) noexcept;  ///< by short or by full name
 
 // Field types. `Text` holds what a peer or a file may have said; it is escaped here, once.
-struct Name { std::string_view value; };
-struct Text { std::string_view value; };
-struct Number { long long value; };
-struct Took { std::chrono::milliseconds value; };
-struct Failure { Fault value; };
+struct Name {
+    std::string_view value;
+};
+struct Text {
+    std::string_view value;
+};
+struct Number {
+    long long value;
+};
+struct Took {
+    std::chrono::milliseconds value;
+};
+struct Failure {
+    Fault value;
+};
 
 std::string render(const Name&);
 std::string render(const Text&);
@@ -44,8 +54,8 @@ struct Message {
     Row row;
     std::array<std::string_view, sizeof...(Fields)> keys;
 
-    consteval Message(unsigned id, Level level, std::string_view text, std::array<std::string_view, sizeof...(Fields)> names,
-                      unsigned cleared_by = 0)
+    consteval Message(unsigned id, Level level, std::string_view text,
+                      std::array<std::string_view, sizeof...(Fields)> names, unsigned cleared_by = 0)
         : row{id, level, text, cleared_by}, keys{names} {}
 };
 

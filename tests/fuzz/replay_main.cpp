@@ -1,4 +1,5 @@
-// Runs a fuzz target over every file of a corpus folder: what libFuzzer found once is checked in every test run.
+// Runs a fuzz target over every file of a corpus folder: what libFuzzer found once is checked in every test
+// run.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
