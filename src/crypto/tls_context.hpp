@@ -1,0 +1,37 @@
+// TLS contexts by named profile. What each profile allows stands here and nowhere else.
+#pragma once
+
+#include <memory>
+
+#include "base/tls_profile.hpp"
+#include "crypto/certificate.hpp"
+
+struct ssl_ctx_st;
+
+namespace tserver::crypto {
+
+struct TlsContextFree {
+    void operator()(ssl_ctx_st* context) const noexcept;
+};
+
+/// Lives as long as the process needs one profile with one identity; a changed identity or trust list makes a
+/// new one, so no session or ticket outlives either (resumption is off).
+class TlsContext {
+public:
+    /// @param identity  offered whenever the server asks, whatever authorities it names; nullptr offers none.
+    /// @return INTERNAL, or CTI_TLS_CIPHER when the profile forbids the identity's own key or signature
+    static Result<TlsContext> client(TlsProfile profile, const Identity* identity);
+
+    [[nodiscard]] ssl_ctx_st* raw() const noexcept { return context_.get(); }
+    [[nodiscard]] TlsProfile profile() const noexcept { return profile_; }
+
+private:
+    TlsContext(ssl_ctx_st* context, TlsProfile profile) : context_{context}, profile_{profile} {}
+    std::unique_ptr<ssl_ctx_st, TlsContextFree> context_;
+    TlsProfile profile_;
+};
+
+/// Peer chains up to this size are read (F4).
+constexpr std::size_t tls_chain_limit = 128 * 1024;
+
+}  // namespace tserver::crypto
