@@ -1,0 +1,42 @@
+#include "os/process.hpp"
+
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <array>
+
+#include "base/bytes.hpp"
+#include "base/text.hpp"
+#include "os/fd.hpp"
+#include "os/file.hpp"
+
+namespace tserver::os {
+
+Result<void> keep_memory_private() {
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &none) != 0) return failed("RLIMIT_CORE", errno);
+    if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE", errno);
+    return {};
+}
+
+std::string machine_id() {
+    for (const char* path : {"/etc/machine-id", "/var/lib/dbus/machine-id"}) {
+        const auto octets = read_file(path, 128);
+        if (!octets) continue;
+        const auto text = trim(as_text(*octets));
+        if (text.size() == 32 && from_hex(text)) return std::string{text};
+    }
+    return {};
+}
+
+std::string user_name(unsigned uid) {
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+        return found->pw_name;
+    return "uid " + std::to_string(uid);
+}
+
+}  // namespace tserver::os

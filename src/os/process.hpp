@@ -1,0 +1,21 @@
+// What a process does for itself at its start, and what it knows about the machine.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace tserver::os {
+
+/// No core dumps and no other process of the same user may read our memory (RLIMIT_CORE 0, PR_SET_DUMPABLE
+/// 0): keys and passphrases never reach a disk that way.
+Result<void> keep_memory_private();
+
+/// The id of this installation of the operating system, 32 hex digits (/etc/machine-id, or the D-Bus one);
+/// empty where there is none, as in many containers. Confidential: show it hashed only (machine-id(5)).
+std::string machine_id();
+
+/// "alice", or "uid 1005" when the user database has no name.
+std::string user_name(unsigned uid);
+
+}  // namespace tserver::os
