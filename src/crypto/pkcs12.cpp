@@ -1,0 +1,335 @@
+#include "crypto/pkcs12.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "crypto/openssl.hpp"
+
+// The work factor (doc/protocols/store.md, section 3): what a guess costs is the cheapest of the three
+// derivations in a file. One round of the MAC's derivation is one SHA-256 block, one round of PBKDF2 is two,
+// so the MAC gets twice the rounds and no part is cheaper to guess at than another.
+namespace tserver::crypto {
+namespace {
+
+constexpr int pbkdf2_rounds = 100'000;
+constexpr int mac_rounds = 2 * pbkdf2_rounds;
+constexpr int salt_octets = 16;
+constexpr long most_rounds =
+    5'000'000;  ///< a file that asks for more is an attack on our time; Java's limit too
+
+using BagPtr = std::unique_ptr<PKCS12_SAFEBAG, Freed<PKCS12_SAFEBAG_free>>;
+using Pkcs7Ptr = std::unique_ptr<PKCS7, Freed<PKCS7_free>>;
+using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freed<PKCS8_PRIV_KEY_INFO_free>>;
+using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT_free>>;
+using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
+using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
+
+struct FreeBags {
+    void operator()(STACK_OF(PKCS12_SAFEBAG) * bags) const noexcept {
+        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    }
+};
+struct FreeSafes {
+    void operator()(STACK_OF(PKCS7) * safes) const noexcept { sk_PKCS7_pop_free(safes, PKCS7_free); }
+};
+using BagsPtr = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), FreeBags>;
+using SafesPtr = std::unique_ptr<STACK_OF(PKCS7), FreeSafes>;
+
+int length_of(const Secret& secret) { return static_cast<int>(secret.reveal().size()); }
+
+tl::unexpected<Error> broken(std::string_view what) {
+    return fail(Fault::STORE_DAMAGED, fmt::format("PKCS#12: {}: {}", what, drain_errors()));
+}
+tl::unexpected<Error> internal(std::string_view what) {
+    return fail(Fault::INTERNAL, fmt::format("PKCS#12: {}: {}", what, drain_errors()));
+}
+Result<void> check_passphrase(const Secret& passphrase) {
+    if (passphrase.empty()) return fail(Fault::STORE_EMPTY_PASSPHRASE, "no passphrase given");
+    return {};
+}
+
+// --- writing ------------------------------------------------------------------------------------------
+
+Result<BagPtr> key_bag(const PrivateKey& key, const Secret& passphrase) {
+    const Pkcs8Ptr plain{EVP_PKEY2PKCS8(key.raw())};
+    auto salt = random_octets(salt_octets);
+    BagPtr bag{plain ? PKCS12_SAFEBAG_create_pkcs8_encrypt(NID_aes_256_cbc, passphrase.reveal().data(),
+                                                           length_of(passphrase), salt.data(), salt_octets,
+                                                           pbkdf2_rounds, plain.get())
+                     : nullptr};
+    if (!bag) return internal("key");
+    return bag;
+}
+
+/// Joins key and certificate in one file: the same octets on both. Any value does; readers only compare.
+Result<void> mark(const BagPtr& bag, std::string_view name, const Certificate& certificate) {
+    auto pair = digest_of(Digest::sha256, certificate.der());
+    if (PKCS12_add_localkeyid(bag.get(), pair.data(), static_cast<int>(pair.size())) != 1 ||
+        PKCS12_add_friendlyname_utf8(bag.get(), name.data(), static_cast<int>(name.size())) != 1)
+        return internal("attributes");
+    return {};
+}
+
+Result<Pkcs7Ptr> encrypted_safe(const BagsPtr& bags, const Secret& passphrase) {
+    auto salt = random_octets(salt_octets);
+    Pkcs7Ptr safe{PKCS12_pack_p7encdata(NID_aes_256_cbc, passphrase.reveal().data(), length_of(passphrase),
+                                        salt.data(), salt_octets, pbkdf2_rounds, bags.get())};
+    if (!safe) return internal("certificates");
+    return safe;
+}
+
+void push(const BagsPtr& bags, BagPtr bag) { sk_PKCS12_SAFEBAG_push(bags.get(), bag.release()); }
+
+Result<Bytes> finish(std::vector<Pkcs7Ptr> parts, const Secret& passphrase) {
+    const SafesPtr safes{sk_PKCS7_new_null()};
+    for (auto& part : parts) sk_PKCS7_push(safes.get(), part.release());
+    const Pkcs12Ptr file{PKCS12_add_safes(safes.get(), 0)};
+    auto salt = random_octets(salt_octets);
+    if (!file || PKCS12_set_mac(file.get(), passphrase.reveal().data(), length_of(passphrase), salt.data(),
+                                salt_octets, mac_rounds, EVP_sha256()) != 1)
+        return internal("MAC");
+    unsigned char* der = nullptr;
+    const int length = i2d_PKCS12(file.get(), &der);
+    if (length <= 0) return internal("encoding");
+    Bytes out{der, der + length};
+    OPENSSL_free(der);
+    return out;
+}
+
+/// Java takes a certificate without a key for a trusted one only with this attribute.
+/// Source: JDK, sun.security.pkcs12.PKCS12KeyStore (documented in JEP 229's release notes).
+Result<void> mark_trusted(const BagPtr& bag) {
+    const ObjectPtr any{OBJ_txt2obj("2.5.29.37.0", 1)};  // anyExtendedKeyUsage
+    // Length -1 says that the value is an object, not octets (X509_ATTRIBUTE_set1_data(3)).
+    if (!any || PKCS12_add1_attr_by_txt(bag.get(), "2.16.840.1.113894.746875.1.1", V_ASN1_OBJECT,
+                                        reinterpret_cast<const unsigned char*>(any.get()), -1) != 1)
+        return internal("trusted key usage");
+    return {};
+}
+
+// --- reading ------------------------------------------------------------------------------------------
+
+std::string algorithm_name(const ASN1_OBJECT* object) {
+    std::array<char, 80> text{};
+    OBJ_obj2txt(text.data(), static_cast<int>(text.size()), object, 0);
+    return escape(text.data(), 80);
+}
+std::string algorithm_name(const X509_ALGOR* algorithm) {
+    const ASN1_OBJECT* object = nullptr;
+    X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+    return algorithm_name(object);
+}
+int nid_of(const X509_ALGOR* algorithm) {
+    const ASN1_OBJECT* object = nullptr;
+    X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+    return OBJ_obj2nid(object);
+}
+
+tl::unexpected<Error> unsupported(std::string_view what) {
+    drain_errors();
+    return fail(Fault::STORE_ALGORITHM, std::string{what});
+}
+
+/// PBES2 with PBKDF2 and AES-CBC, not too many rounds; everything else by its name. Looked at before the
+/// passphrase is tried, so that an old file is never called a wrong passphrase.
+Result<void> check_encryption(const X509_ALGOR* algorithm) {
+    if (nid_of(algorithm) != NID_pbes2) return unsupported("encrypted with " + algorithm_name(algorithm));
+    const Pbe2Ptr scheme{
+        static_cast<PBE2PARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm->parameter))};
+    if (!scheme) return broken("PBES2 parameters");
+    const auto cipher = nid_of(scheme->encryption);
+    if (cipher != NID_aes_128_cbc && cipher != NID_aes_192_cbc && cipher != NID_aes_256_cbc)
+        return unsupported("encrypted with PBES2 and " + algorithm_name(scheme->encryption));
+    if (nid_of(scheme->keyfunc) != NID_id_pbkdf2)
+        return unsupported("key derived with " + algorithm_name(scheme->keyfunc));
+    const Pbkdf2Ptr derivation{static_cast<PBKDF2PARAM*>(
+        ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), scheme->keyfunc->parameter))};
+    if (!derivation) return broken("PBKDF2 parameters");
+    const long rounds = ASN1_INTEGER_get(derivation->iter);
+    if (rounds < 1 || rounds > most_rounds) return unsupported(fmt::format("PBKDF2 with {} rounds", rounds));
+    return {};
+}
+
+Result<void> check_mac(const PKCS12* file) {
+    if (PKCS12_mac_present(file) != 1) return fail(Fault::STORE_NO_MAC, "no MacData in the file");
+    const ASN1_INTEGER* rounds = nullptr;
+    const X509_ALGOR* digest = nullptr;
+    PKCS12_get0_mac(nullptr, &digest, nullptr, &rounds, file);
+    const auto nid = nid_of(digest);
+    if (nid != NID_sha256 && nid != NID_sha384 && nid != NID_sha512)
+        return unsupported("MAC with " + algorithm_name(digest));
+    const long count = rounds != nullptr ? ASN1_INTEGER_get(rounds) : 1;
+    if (count < 1 || count > most_rounds) return unsupported(fmt::format("MAC with {} rounds", count));
+    return {};
+}
+
+Result<void> check_bags(const STACK_OF(PKCS12_SAFEBAG) * bags) {
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
+        const auto* bag = sk_PKCS12_SAFEBAG_value(bags, i);
+        if (PKCS12_SAFEBAG_get_nid(bag) != NID_pkcs8ShroudedKeyBag) continue;
+        const X509_ALGOR* algorithm = nullptr;
+        X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, nullptr);
+        CHECK(check_encryption(algorithm));
+    }
+    return {};
+}
+
+/// What can be said of the file without a passphrase.
+Result<void> check_algorithms(const STACK_OF(PKCS7) * safes) {
+    for (int i = 0; i < sk_PKCS7_num(safes); ++i) {
+        auto* safe = sk_PKCS7_value(safes, i);
+        if (PKCS7_type_is_encrypted(safe) && safe->d.encrypted != nullptr) {
+            CHECK(check_encryption(safe->d.encrypted->enc_data->algorithm));
+        } else if (PKCS7_type_is_data(safe)) {
+            const BagsPtr bags{PKCS12_unpack_p7data(safe)};
+            if (!bags) return broken("bags");
+            CHECK(check_bags(bags.get()));
+        } else {
+            return unsupported("content of type " + algorithm_name(safe->type));
+        }
+    }
+    return {};
+}
+
+Result<void> verify_mac(PKCS12* file, const Secret& passphrase) {
+    ERR_clear_error();
+    if (PKCS12_verify_mac(file, passphrase.reveal().data(), length_of(passphrase)) == 1) return {};
+    // A MAC that does not fit leaves no error behind; one that could not be computed does (a FIPS provider).
+    if (ERR_peek_error() != 0) return unsupported("the MAC cannot be computed: " + drain_errors());
+    return fail(Fault::STORE_PASSPHRASE, "the MAC of the file does not fit");
+}
+
+struct Contents {
+    std::vector<PrivateKey> keys;
+    std::vector<NamedCertificate> certificates;
+};
+
+Result<void> take_bag(const PKCS12_SAFEBAG* bag, const Secret& passphrase, Contents& out) {
+    switch (PKCS12_SAFEBAG_get_nid(bag)) {
+        case NID_pkcs8ShroudedKeyBag: {
+            const Pkcs8Ptr plain{PKCS12_decrypt_skey(bag, passphrase.reveal().data(), length_of(passphrase))};
+            auto* key = plain ? EVP_PKCS82PKEY(plain.get()) : nullptr;
+            if (key == nullptr) return broken("private key");
+            out.keys.emplace_back(key);
+            return {};
+        }
+        case NID_certBag: {
+            auto* certificate = PKCS12_SAFEBAG_get1_cert(bag);
+            if (certificate == nullptr) return broken("certificate");
+            char* name = PKCS12_get_friendlyname(const_cast<PKCS12_SAFEBAG*>(bag));
+            out.certificates.push_back({name != nullptr ? name : "", Certificate{certificate}});
+            OPENSSL_free(name);
+            return {};
+        }
+        default: return {};  // CRLs and the like are of no use here
+    }
+}
+
+Result<Contents> read(ByteView der, const Secret& passphrase) {
+    CHECK(check_passphrase(passphrase));
+    const unsigned char* at = der.data();
+    const Pkcs12Ptr file{d2i_PKCS12(nullptr, &at, static_cast<long>(der.size()))};
+    if (!file) return broken("not readable");
+    if (at != der.data() + der.size())
+        return fail(Fault::STORE_DAMAGED,
+                    fmt::format("PKCS#12: {} octets behind its end", der.data() + der.size() - at));
+    const SafesPtr safes{PKCS12_unpack_authsafes(file.get())};
+    if (!safes) return broken("content");
+    CHECK(check_algorithms(safes.get()));
+    CHECK(check_mac(file.get()));
+    CHECK(verify_mac(file.get(), passphrase));
+
+    Contents out;
+    for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
+        auto* safe = sk_PKCS7_value(safes.get(), i);
+        const BagsPtr bags{
+            PKCS7_type_is_data(safe)
+                ? PKCS12_unpack_p7data(safe)
+                : PKCS12_unpack_p7encdata(safe, passphrase.reveal().data(), length_of(passphrase))};
+        if (!bags) return broken("bags");
+        CHECK(check_bags(bags.get()));
+        for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags.get()); ++j)
+            CHECK(take_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), passphrase, out));
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name) {
+    CHECK(check_passphrase(passphrase));
+    const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
+    TRY(key, key_bag(identity.key, passphrase));
+    CHECK(mark(key, name, identity.certificate));
+    push(keys, std::move(key));
+
+    const BagsPtr certificates{sk_PKCS12_SAFEBAG_new_null()};
+    BagPtr certificate{PKCS12_SAFEBAG_create_cert(identity.certificate.raw())};
+    if (!certificate) return internal("certificate");
+    CHECK(mark(certificate, name, identity.certificate));
+    push(certificates, std::move(certificate));
+
+    std::vector<Pkcs7Ptr> parts;
+    TRY(hidden, encrypted_safe(certificates, passphrase));
+    parts.push_back(std::move(hidden));
+    parts.emplace_back(PKCS12_pack_p7data(keys.get()));
+    if (!parts.back()) return internal("key");
+    return finish(std::move(parts), passphrase);
+}
+
+Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase) {
+    CHECK(check_passphrase(passphrase));
+    const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
+    TRY(bag, key_bag(key, passphrase));
+    push(keys, std::move(bag));
+    std::vector<Pkcs7Ptr> parts;
+    parts.emplace_back(PKCS12_pack_p7data(keys.get()));
+    if (!parts.back()) return internal("key");
+    return finish(std::move(parts), passphrase);
+}
+
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase) {
+    CHECK(check_passphrase(passphrase));
+    const BagsPtr bags{sk_PKCS12_SAFEBAG_new_null()};
+    for (const auto& each : certificates) {
+        BagPtr bag{PKCS12_SAFEBAG_create_cert(each.certificate.raw())};
+        if (!bag) return internal("certificate");
+        CHECK(mark(bag, each.name, each.certificate));
+        CHECK(mark_trusted(bag));
+        push(bags, std::move(bag));
+    }
+    std::vector<Pkcs7Ptr> parts;
+    TRY(hidden, encrypted_safe(bags, passphrase));
+    parts.push_back(std::move(hidden));
+    return finish(std::move(parts), passphrase);
+}
+
+Result<Identity> open(ByteView der, const Secret& passphrase) {
+    TRY(contents, read(der, passphrase));
+    if (contents.keys.empty()) return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no private key");
+    // The certificate of the key, wherever it stands: a pair that does not belong together is never given
+    // out.
+    for (auto& each : contents.certificates) {
+        const auto key = each.certificate.public_key();
+        if (key && contents.keys.front().pairs_with(*key))
+            return Identity{std::move(contents.keys.front()), std::move(each.certificate)};
+    }
+    return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no certificate of its private key");
+}
+
+Result<PrivateKey> open_key(ByteView der, const Secret& passphrase) {
+    TRY(contents, read(der, passphrase));
+    if (contents.keys.empty()) return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no private key");
+    return std::move(contents.keys.front());
+}
+
+Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase) {
+    TRY(contents, read(der, passphrase));
+    return std::move(contents.certificates);
+}
+
+}  // namespace tserver::crypto

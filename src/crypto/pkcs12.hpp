@@ -1,0 +1,36 @@
+// PKCS#12 files that openssl and Java's keytool open: PBES2 (PBKDF2-HMAC-SHA-256, AES-256-CBC) and a SHA-256
+// MAC, all of it allowed in FIPS mode but the MAC's key derivation (RFC 7292, appendix B), for which PKCS#12
+// has no other. The passphrase is used as the octets it is given in (UTF-8), whatever the locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "crypto/certificate.hpp"
+
+namespace tserver::crypto {
+
+struct NamedCertificate {
+    std::string name;  ///< the alias in keytool; made unique by the caller
+    Certificate certificate;
+};
+
+/// Key and certificate.  @return STORE_EMPTY_PASSPHRASE, INTERNAL
+Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name);
+/// A key that has no certificate yet.
+Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase);
+/// Certificates only, marked as trusted for Java (keytool lists them as trustedCertEntry).
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase);
+
+/// @return STORE_DAMAGED (not a PKCS#12, or damaged), STORE_PASSPHRASE (well-formed and the MAC does not fit:
+/// a
+///         wrong passphrase, or damage that only a digest kept elsewhere can tell), STORE_NO_MAC,
+///         STORE_ALGORITHM (detail names it: "RC2-40-CBC"), STORE_EMPTY_PASSPHRASE, STORE_MISSING (no key or
+///         no certificate in it)
+Result<Identity> open(ByteView der, const Secret& passphrase);
+Result<PrivateKey> open_key(ByteView der, const Secret& passphrase);
+Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase);
+
+}  // namespace tserver::crypto
