@@ -1,13 +1,14 @@
 #include "net/tls_stream.hpp"
 
 #include <openssl/err.h>
-#include <sys/mman.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
+#include "net/pages.hpp"
+#include "net/plain_stream.hpp"
 
 namespace tserver::net {
 namespace {
@@ -38,18 +39,11 @@ BIO_METHOD* method(int (*read)(BIO*, char*, int), int (*write)(BIO*, const char*
 
 }  // namespace
 
-/// Pages that are never touched cost nothing: an idle link holds a few kilobytes of these.
-struct TlsStream::Buffers {
+/// An idle link has touched a few pages of these.
+struct TlsStream::Buffers : OnPages {
+    Buffers() {}  // NOLINT(modernize-use-equals-default): default would clear the pages
     std::array<std::uint8_t, pull_room> in;
     std::array<std::uint8_t, out_room> out;
-
-    static void* operator new(std::size_t size) {
-        void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (at == MAP_FAILED) std::abort();
-        return at;
-    }
-    static void operator delete(void* at, std::size_t size) { munmap(at, size); }
-    Buffers() {}  // NOLINT(modernize-use-equals-default): default would clear the pages
 };
 
 void TlsStream::SslFree::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
@@ -71,7 +65,9 @@ TlsStream::TlsStream(os::Fd socket, const crypto::TlsContext& context, PeerCheck
     SSL_set_connect_state(ssl_.get());
 }
 
-TlsStream::~TlsStream() = default;
+TlsStream::~TlsStream() {
+    if (!ending_ && !later_ && !unsent() && SSL_is_init_finished(ssl_.get()) == 1) end();
+}
 
 // --- what OpenSSL calls ---
 
@@ -147,38 +143,41 @@ TlsStream::Fill TlsStream::fill() {
         return Fill::end;
     }
     if (errno == EAGAIN || errno == EINTR) return Fill::none;
-    note_error(errno);
+    failure_ = socket_failure(errno);
     return Fill::failed;
 }
 
-void TlsStream::note_error(int error) {
-    const bool dead = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
-    failure_ = TlsFailure{dead ? Kind::dead : Kind::reset, {}, os::reason(error), {}};
-}
-
 bool TlsStream::flush() {
-    if (!unsent()) return true;
-    const auto sent =
-        send(socket_.get(), buffers_->out.data() + out_begin_, out_end_ - out_begin_, MSG_NOSIGNAL);
-    if (sent < 0) {
-        if (errno == EAGAIN || errno == EINTR) return true;
-        note_error(errno);
-        return false;
+    if (unsent()) {
+        const auto sent =
+            send(socket_.get(), buffers_->out.data() + out_begin_, out_end_ - out_begin_, MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EAGAIN || errno == EINTR) return true;
+            failure_ = socket_failure(errno);
+            return false;
+        }
+        out_begin_ += static_cast<std::size_t>(sent);
+        if (out_begin_ == out_end_) out_begin_ = out_end_ = 0;
     }
-    out_begin_ += static_cast<std::size_t>(sent);
-    if (out_begin_ == out_end_) out_begin_ = out_end_ = 0;
+    if (ending_ && !unsent()) shutdown(socket_.get(), SHUT_WR);
     return true;
 }
 
-bool TlsStream::held_back() const noexcept { return in_end_ != in_begin_ || SSL_pending(ssl_.get()) > 0; }
-
-TlsStream::Pulled TlsStream::pull(std::span<std::uint8_t> into) {
-    if (ended_) return {Got::ended, 0};
+Pulled TlsStream::pull(std::span<std::uint8_t> into) {
+    if (later_) return {*later_, 0};
     // While own messages of OpenSSL cannot leave (a peer that asks for KeyUpdates and reads nothing), read no
     // more.
     if (out_end_ > out_room - own_room) return {Got::nothing, 0};
-    const auto filled = at_end_ ? Fill::end : fill();
-    if (filled == Fill::failed) return {Got::failed, 0};
+    if (!at_end_ && fill() == Fill::failed) later_ = Got::failed;
+    const bool fresh = in_end_ != in_begin_;
+    const auto count = later_ ? 0 : decrypt(into);
+    if (fresh && in_end_ == in_begin_ && !later_) heard_ = true;
+    if (unsent() && !flush()) later_ = Got::failed;
+    if (count > 0) return {Got::octets, count};
+    return {later_.value_or(Got::nothing), 0};
+}
+
+std::size_t TlsStream::decrypt(std::span<std::uint8_t> into) {
     std::size_t count = 0;
     while (count < into.size()) {
         std::size_t got = 0;
@@ -188,19 +187,15 @@ TlsStream::Pulled TlsStream::pull(std::span<std::uint8_t> into) {
         }
         const int error = SSL_get_error(ssl_.get(), 0);
         if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
-        if (count > 0) {
-            ERR_clear_error();
-            return {Got::octets, count};  // the end is told with the next call
-        }
         if (error == SSL_ERROR_ZERO_RETURN) {
-            ended_ = true;
-            return {Got::ended, 0};
+            later_ = Got::ended;
+        } else {
+            failure_ = classify(error);
+            later_ = failure_.kind == Kind::closed ? Got::torn : Got::failed;
         }
-        failure_ = classify(error);
-        return {failure_.kind == Kind::closed ? Got::torn : Got::failed, 0};
+        break;
     }
-    if (unsent() && !flush()) return {count > 0 ? Got::octets : Got::failed, count};
-    return {count > 0 ? Got::octets : Got::nothing, count};
+    return count;
 }
 
 bool TlsStream::push(ByteView octets) {
@@ -218,6 +213,7 @@ bool TlsStream::push(ByteView octets) {
 void TlsStream::end() {
     SSL_shutdown(ssl_.get());
     ERR_clear_error();
+    ending_ = true;
     flush();
 }
 

@@ -3,11 +3,11 @@
 // (the relay).
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 
 #include "crypto/tls_context.hpp"
+#include "net/far_side.hpp"
 #include "net/tcp.hpp"
 #include "net/tls_failure.hpp"
 
@@ -20,7 +20,7 @@ namespace tserver::net {
 /// Says whether the certificate that the server shows is one we know. Called once, during the handshake.
 using PeerCheck = std::function<Result<void>(const crypto::Certificate& leaf)>;
 
-class TlsStream {
+class TlsStream final : public FarSide {
 public:
     template <class T>
     using TlsResult = tl::expected<T, TlsFailure>;
@@ -30,7 +30,8 @@ public:
                                                                const crypto::TlsContext& context,
                                                                PeerCheck check,
                                                                std::chrono::milliseconds limit);
-    ~TlsStream();
+    /// close_notify goes out if the handshake was finished and the socket takes it at once.
+    ~TlsStream() override;
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
 
@@ -40,42 +41,23 @@ public:
     /// All of it, in as few records as it fits.
     Task<TlsResult<void>> write(Loop& loop, ByteView octets);
 
-    // --- step by step; none of these waits ---
-    enum class Got : std::uint8_t {
-        octets,   ///< some plain text was written
-        nothing,  ///< no complete record yet
-        ended,    ///< close_notify: the peer will send no more
-        torn,     ///< the connection ended without close_notify
-        failed,   ///< alert, reset, or a record that cannot be read; failure() says what
-    };
-    struct Pulled {
-        Got got;
-        std::size_t count;
-    };
-    /// One recv, then every complete record decrypted into `into`, which has room for `pull_room` octets.
-    /// With octets and an end in the same go, the octets come first and the end with the next call.
-    Pulled pull(std::span<std::uint8_t> into);
-    static constexpr std::size_t pull_room = 64 * 1024;
+    // --- step by step ---
+    Pulled pull(std::span<std::uint8_t> into) override;
+    [[nodiscard]] bool end_held_back() const noexcept override { return later_.has_value(); }
+    bool push(ByteView octets) override;
+    bool flush() override;
+    [[nodiscard]] bool unsent() const noexcept override { return out_begin_ != out_end_; }
+    void end() override;
+    [[nodiscard]] int descriptor() const noexcept override { return socket_.get(); }
+    [[nodiscard]] const TlsFailure& failure() const noexcept override { return failure_; }
 
-    /// Encrypts all of `octets` (at most `push_room`), then one send. Only when nothing is unsent.
-    /// @return false when the connection has failed
-    bool push(ByteView octets);
-    static constexpr std::size_t push_room = 64 * 1024;
-
-    /// One send of what is left.  @return false when the connection has failed
-    bool flush();
-    [[nodiscard]] bool unsent() const noexcept { return out_begin_ != out_end_; }
-    /// True when a decrypted or undecrypted remainder waits that no descriptor will announce.
-    [[nodiscard]] bool held_back() const noexcept;
-
-    /// close_notify, sent as far as the socket takes it at once.
-    void end();
-
-    [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
-    [[nodiscard]] const TlsFailure& failure() const noexcept { return failure_; }
     [[nodiscard]] std::string version() const;
     [[nodiscard]] std::string suite() const;
     [[nodiscard]] bool is_tls13() const;
+    /// A whole record came after the handshake. With TLS 1.3 only this, or some quiet time, shows that the
+    /// server has accepted our certificate (RFC 8446, section 4.4.2: it may still send an alert after our
+    /// Finished).
+    [[nodiscard]] bool heard() const noexcept { return heard_; }
     [[nodiscard]] std::optional<crypto::Certificate> peer() const;
 
 private:
@@ -85,8 +67,8 @@ private:
     Task<TlsResult<void>> send_all(Loop& loop);
     enum class Fill : std::uint8_t { some, none, end, failed };
     Fill fill();
+    std::size_t decrypt(std::span<std::uint8_t> into);
     TlsFailure classify(int ssl_error);
-    void note_error(int error);
 
     static int bio_read(bio_st* bio, char* into, int count);
     static int bio_write(bio_st* bio, const char* from, int count);
@@ -104,8 +86,10 @@ private:
     std::unique_ptr<Buffers> buffers_;
     std::size_t in_begin_ = 0, in_end_ = 0;    ///< received, not yet decrypted
     std::size_t out_begin_ = 0, out_end_ = 0;  ///< encrypted, not yet sent
+    bool heard_ = false;                       ///< a record was read after the handshake
     bool at_end_ = false;                      ///< recv has returned 0
-    bool ended_ = false;                       ///< close_notify was seen
+    bool ending_ = false;                      ///< end() was called: FIN follows the last octet
+    std::optional<Got> later_;  ///< an end that was seen behind octets, and every end from then on
     TlsFailure failure_{Kind::other, {}, {}, {}};
     std::optional<int> alert_;
     std::unique_ptr<ssl_st, SslFree> ssl_;
