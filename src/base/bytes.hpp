@@ -68,6 +68,11 @@ private:
 /// Appends big-endian fields.
 class Writer {
 public:
+    /// Makes room, so that what is written up to `size` octets never moves.
+    Writer& reserve(std::size_t size) {
+        out_.reserve(size);
+        return *this;
+    }
     Writer& u8(std::uint8_t v) { return number(v, 1); }
     Writer& u16(std::uint16_t v) { return number(v, 2); }
     Writer& u32(std::uint32_t v) { return number(v, 4); }

@@ -49,9 +49,13 @@ using Checked = tl::expected<T, Problems>;
 /// @param path  only named in problems
 Checked<Config> parse(std::string_view text, std::string_view path);
 
+/// Why a file is read: systemd passes a credential to the service only, so a check by hand cannot see it and
+/// warns.
+enum class Purpose : std::uint8_t { running, checking };
+
 /// Reads the file, and what it names on this host: password-file or systemd credential
-/// (CREDENTIALS_DIRECTORY), the owner and mode of tls-cert-path. Writes nothing.
-Checked<Config> load(const std::filesystem::path& path);
+/// (CREDENTIALS_DIRECTORY), kind and mode of tls-cert-path. Writes nothing.
+Checked<Config> load(const std::filesystem::path& path, Purpose purpose = Purpose::running);
 
 /// The same problems as one Error (the first in full, the others counted), for those who can show only one.
 Error as_error(const Problems& problems);

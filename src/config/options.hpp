@@ -61,7 +61,7 @@ std::span<const Option> options() noexcept;
 
 /// By its name; any `link-7-name` finds `link-<n>-name`.
 const Option* option_named(std::string_view name) noexcept;
-/// n of `link-<n>-name`, 1 to 9999 without leading zeros.
+/// n of `link-<n>-name`, 1 to 999 without leading zeros.
 std::optional<unsigned> link_number(std::string_view option_name) noexcept;
 
 inline constexpr std::string_view daemon_section = "TServer";
