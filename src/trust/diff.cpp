@@ -97,20 +97,18 @@ std::string_view name(Change::Kind kind) noexcept {
 }
 
 std::string line(const Change& change) {
-    const auto until =
-        change.not_after ? fmt::format("  until {}", rfc3339(*change.not_after)) : std::string{};
-    const auto role = role_name(change.role);
-    switch (change.kind) {
-        case Change::Kind::added:
-            return fmt::format("+ {} {}  serial {}{}  SHA-256 {}", role, change.subject, change.new_serial,
-                               until, change.new_sha256);
-        case Change::Kind::removed:
-            return fmt::format("- {} {}  serial {}{}  SHA-256 {}", role, change.subject, change.old_serial,
-                               until, change.old_sha256);
-        case Change::Kind::same_key: break;
-    }
-    return fmt::format("~ {} {}  same key, new certificate: serial {} -> {}{}  SHA-256 {}", role,
-                       change.subject, change.old_serial, change.new_serial, until, change.new_sha256);
+    const bool removed = change.kind == Change::Kind::removed;
+    const auto& serial = removed ? change.old_serial : change.new_serial;
+    const auto& sha256 = removed ? change.old_sha256 : change.new_sha256;
+    const auto* const mark = removed ? "-" : change.kind == Change::Kind::added ? "+" : "~";
+    auto out = fmt::format("{} {} {}", mark, role_name(change.role), change.subject);
+    if (change.kind == Change::Kind::same_key)
+        out += fmt::format("  same key, new certificate: serial {} -> {}", change.old_serial, serial);
+    else if (!serial.empty())
+        out += fmt::format("  serial {}", serial);
+    if (change.not_after) out += fmt::format("  until {}", rfc3339(*change.not_after));
+    if (!sha256.empty()) out += fmt::format("  SHA-256 {}", sha256);
+    return out;
 }
 
 std::string summary(const Diff& diff) {

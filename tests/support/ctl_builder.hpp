@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -25,11 +27,13 @@ inline Bytes file(const std::string& path) {
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-inline Bytes vector(const std::string& name) { return file(std::string{TSERVER_TEST_DATA} + "/ctl/" + name); }
+inline Bytes vector(const std::string& name) {
+    return file(fmt::format("{}/ctl/{}", TSERVER_TEST_DATA, name));
+}
 
 /// A signer of the vectors: certificate and private key of one PEM file.
 inline crypto::Identity signer(const std::string& name) {
-    const auto pem = file(std::string{TSERVER_TEST_DATA} + "/ctl/keys/" + name + ".pem");
+    const auto pem = file(fmt::format("{}/ctl/keys/{}.pem", TSERVER_TEST_DATA, name));
     return {crypto::PrivateKey::from_pem(as_text(pem)).value(),
             crypto::Certificate::from_pem(as_text(pem)).value()};
 }

@@ -1,0 +1,155 @@
+#include "trust/verify.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/ctl_builder.hpp"
+#include "trust/parse.hpp"
+
+namespace tserver::trust {
+namespace {
+
+using crypto::Digest;
+using testing::HasSubstr;
+
+const crypto::Identity& recovery() {
+    static const auto identity = test::signer("itlrec");
+    return identity;
+}
+
+List list_of(test::ListSpec spec, const crypto::Identity& signer) {
+    if (spec.records.empty()) spec.records.push_back(test::record(0, signer.certificate));
+    return parse(test::build(spec, signer)).value();
+}
+
+struct PairCase {
+    const char* name;
+    std::uint8_t code;
+    Digest digest;
+    std::optional<Fault> fault;
+};
+class CodeAndDigest : public testing::TestWithParam<PairCase> {};
+
+TEST_P(CodeAndDigest, AreTakenOnlyTogetherAsWritersWriteThem) {
+    const auto& c = GetParam();
+    const auto list = list_of({.records = {}, .digest = c.digest, .code = c.code}, recovery());
+    const auto verified = verify(list, list);
+    ASSERT_EQ(verified.has_value(), !c.fault);
+    if (verified) {
+        EXPECT_EQ(verified->digest, c.digest);
+        EXPECT_EQ(verified->signer_sha256, recovery().certificate.sha256());
+        EXPECT_EQ(verified->key_bits, 2048U);
+    } else {
+        EXPECT_EQ(verified.error().fault, *c.fault) << verified.error().text();
+        EXPECT_THAT(verified.error().detail, HasSubstr("record 1 (CN=ITLRECOVERY_cucm-pub"));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(, CodeAndDigest,
+                         testing::Values(PairCase{"1_sha1", 1, Digest::sha1, {}},
+                                         PairCase{"2_sha256", 2, Digest::sha256, {}},
+                                         PairCase{"3_sha512", 3, Digest::sha512, {}},
+                                         PairCase{"3_sha384", 3, Digest::sha384, {}},
+                                         PairCase{"1_sha256", 1, Digest::sha256, Fault::CTL_SIG_INVALID},
+                                         PairCase{"2_sha1", 2, Digest::sha1, Fault::CTL_SIG_INVALID},
+                                         PairCase{"3_sha1", 3, Digest::sha1, Fault::CTL_SIG_INVALID},
+                                         PairCase{"4_sha512", 4, Digest::sha512, Fault::CTL_SIG_ALGO},
+                                         PairCase{"4_sha384", 4, Digest::sha384, Fault::CTL_SIG_ALGO},
+                                         PairCase{"0_sha1", 0, Digest::sha1, Fault::CTL_SIG_ALGO},
+                                         PairCase{"1_md5", 1, Digest::md5, Fault::CTL_SIG_ALGO}),
+                         [](const auto& each) { return each.param.name; });
+
+TEST(Signer, InAnotherRoleIsNotTrusted) {
+    const auto list = list_of({.records = {test::record(2, recovery().certificate)}}, recovery());
+    const auto error = verify(list, list).error();
+    EXPECT_EQ(error.fault, Fault::CTL_SIG_UNTRUSTED);
+    EXPECT_THAT(error.detail, HasSubstr("signers we trust: none"));
+}
+
+TEST(Signer, WithSerialAlsoInARecordOfAnotherKeyIsFoundAmongBoth) {
+    const auto rogue = test::signer("rogue");  // same name and serial, another key
+    const auto list =
+        list_of({.records = {test::record(0, rogue.certificate), test::record(0, recovery().certificate)}},
+                recovery());
+    const auto verified = verify(list, list);
+    ASSERT_TRUE(verified) << verified.error().text();
+    EXPECT_EQ(verified->record, 2U);
+}
+
+TEST(Signer, ThatOpensTheSignatureGivesTheReasonEvenIfAnotherCandidateFailedFirst) {
+    const auto rogue = test::signer("rogue");
+    auto file = test::build(
+        {.records = {test::record(0, rogue.certificate), test::record(0, recovery().certificate)}},
+        recovery());
+    file.back() ^= 1U;
+    const auto list = parse(file).value();
+    const auto error = verify(list, list).error();
+    EXPECT_EQ(error.fault, Fault::CTL_SIG_INVALID);
+    EXPECT_THAT(error.detail, HasSubstr("record 2"));
+    EXPECT_THAT(error.detail, HasSubstr("the SHA-512 of the file is not the signed one"));
+}
+
+TEST(Signer, WithAHashOnlyRecordIsNotTrusted) {
+    const auto& certificate = recovery().certificate;
+    const auto list =
+        list_of({.records = {test::record({{4, {0, 0}},
+                                           {6, certificate.serial_octets()},
+                                           {11, crypto::digest_of(Digest::sha256, certificate.der())},
+                                           {12, {2}}})}},
+                recovery());
+    EXPECT_EQ(verify(list, list).error().fault, Fault::CTL_SIG_UNTRUSTED);
+}
+
+TEST(Signer, WithAnEcKeyIsNotTaken) {
+    const auto key = crypto::PrivateKey::make_ec(crypto::Curve::p256).value();
+    const auto ec = test::make_certificate({.serial = recovery().certificate.serial_octets()}, key);
+    const auto list = list_of({.records = {test::record(0, ec)}}, recovery());
+    const auto error = verify(list, list).error();
+    EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
+    EXPECT_THAT(error.detail, HasSubstr("the signer's key is not RSA"));
+}
+
+TEST(Signer, WithAKeyThatCanBeFactoredIsNotTaken) {
+    const auto key = [] { return crypto::PrivateKey::make_rsa(768).value(); };
+    const crypto::PrivateKey small = key();
+    crypto::Identity weak{key(), test::make_certificate({}, small)};
+    weak.certificate = test::make_certificate({}, weak.key);
+    const auto list = list_of({.records = {}, .digest = Digest::sha1, .code = 1}, weak);
+    const auto error = verify(list, list).error();
+    EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
+    EXPECT_THAT(error.detail, HasSubstr("the smallest key taken is RSA-1024"));
+}
+
+TEST(Change, OfAnyOctetOutsideTheSignatureTlvIsNoticed) {
+    const auto file = test::vector("u1-stored.tlv");
+    const auto held = parse(file).value();
+    std::size_t read = 0;
+    for (std::size_t i = 0; i < file.size(); ++i) {
+        auto changed = file;
+        changed[i] ^= 0x01U;
+        const auto list = parse(changed);
+        if (!list) continue;
+        ++read;
+        EXPECT_FALSE(verify(*list, held)) << "octet " << i;
+    }
+    EXPECT_GT(read, file.size() / 2) << "most changes leave a readable list";
+}
+
+TEST(SignatureTlv, MayStandAnywhereInTheHeader) {
+    const auto file = test::vector("u1-stored.tlv");
+    const auto list = parse(file).value();
+    const auto at = list.header.signature_offset;
+    const auto behind = at + 3 + list.header.signature.size();
+    Bytes moved{file.begin(), file.begin() + 10};
+    const auto add = [&](std::size_t from, std::size_t to) {
+        moved.insert(moved.end(), file.begin() + static_cast<std::ptrdiff_t>(from),
+                     file.begin() + static_cast<std::ptrdiff_t>(to));
+    };
+    add(at, behind);
+    add(10, at);
+    add(behind, file.size());
+    EXPECT_TRUE(verify(parse(moved).value(), list));
+}
+
+}  // namespace
+}  // namespace tserver::trust
