@@ -1,7 +1,11 @@
 #include "crypto/certificate.hpp"
 
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/x509v3.h>
+
+#include <cstdlib>
+#include <mutex>
 
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
@@ -40,26 +44,62 @@ Bytes encoded(const X509* certificate) {
     return out;
 }
 
+/// A library context without algorithms: a certificate decoded in it is complete but for its public key.
+OSSL_LIB_CTX* without_algorithms() {
+    static OSSL_LIB_CTX* const context = [] {
+        auto* made = OSSL_LIB_CTX_new();
+        if (made == nullptr || OSSL_PROVIDER_load(made, "null") == nullptr) std::abort();
+        return made;
+    }();
+    return context;
+}
+
+/// Decodes one certificate from the front of `der`; `used` = the octets it took.
+CertPtr decode(ByteView der, OSSL_LIB_CTX* context, std::size_t& used) {
+    const unsigned char* at = der.data();
+    X509* out = X509_new_ex(context, nullptr);
+    if (d2i_X509(&out, &at, static_cast<long>(der.size())) == nullptr) return nullptr;  // it freed `out`
+    used = static_cast<std::size_t>(at - der.data());
+    return CertPtr{out};
+}
+
 }  // namespace
 
-void CertificateFree::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
+struct Certificate::Decoded {
+    Decoded(CertPtr as_read, bool with_key) : shape{std::move(as_read)}, der{encoded(shape.get())} {
+        if (with_key) std::call_once(once, [this] { full = shape.get(); });
+    }
 
-Certificate::Certificate(x509_st* certificate) : certificate_{certificate}, der_{encoded(certificate)} {}
+    /// The certificate with its key, decoded when first asked for.
+    X509* complete() const {
+        std::call_once(once, [this] {
+            std::size_t used = 0;
+            decoded_later = decode(der, nullptr, used);
+            if (!decoded_later) std::abort();  // these octets were decoded before: only memory can be missing
+            full = decoded_later.get();
+        });
+        return full;
+    }
 
-Certificate::Certificate(const Certificate& other) : certificate_{other.raw()}, der_{other.der_} {
-    X509_up_ref(other.raw());
-}
-Certificate& Certificate::operator=(const Certificate& other) {
-    if (this != &other) *this = Certificate{other};
-    return *this;
-}
+    CertPtr shape;
+    Bytes der;
+    mutable std::once_flag once;
+    mutable CertPtr decoded_later;
+    mutable X509* full = nullptr;
+};
+
+Certificate::Certificate(x509_st* certificate)
+    : decoded_{std::make_shared<const Decoded>(CertPtr{certificate}, true)} {}
+
+const Bytes& Certificate::der() const noexcept { return decoded_->der; }
+x509_st* Certificate::raw() const { return decoded_->complete(); }
 
 Result<Certificate> Certificate::from_der(ByteView der) {
-    const unsigned char* at = der.data();
-    CertPtr parsed{d2i_X509(nullptr, &at, static_cast<long>(der.size()))};
+    std::size_t used = 0;
+    auto parsed = decode(der, without_algorithms(), used);
     if (!parsed) return fail(Fault::DECODE, "not an X.509 certificate: " + drain_errors());
-    if (at != der.data() + der.size()) return fail(Fault::DECODE, "octets behind the certificate");
-    return Certificate{parsed.release()};
+    if (used != der.size()) return fail(Fault::DECODE, "octets behind the certificate");
+    return Certificate{std::make_shared<const Decoded>(std::move(parsed), false)};
 }
 
 Result<Certificate> Certificate::from_pem(std::string_view pem) {
@@ -77,17 +117,17 @@ std::string Certificate::pem() const {
     return {data, static_cast<std::size_t>(std::max(length, 0L))};
 }
 
-std::string Certificate::subject() const { return name_text(X509_get_subject_name(raw())); }
-std::string Certificate::issuer() const { return name_text(X509_get_issuer_name(raw())); }
+std::string Certificate::subject() const { return name_text(X509_get_subject_name(decoded_->shape.get())); }
+std::string Certificate::issuer() const { return name_text(X509_get_issuer_name(decoded_->shape.get())); }
 
 std::string Certificate::serial() const {
     const auto octets = serial_octets();
-    const bool negative = (ASN1_STRING_type(X509_get0_serialNumber(raw())) & V_ASN1_NEG) != 0;
+    const bool negative = (ASN1_STRING_type(X509_get0_serialNumber(decoded_->shape.get())) & V_ASN1_NEG) != 0;
     return (negative ? "-" : "") + (octets.empty() ? std::string{"00"} : hex(octets));
 }
 
 Bytes Certificate::serial_octets() const {
-    const auto* number = X509_get0_serialNumber(raw());
+    const auto* number = X509_get0_serialNumber(decoded_->shape.get());
     ByteView octets{ASN1_STRING_get0_data(number), static_cast<std::size_t>(ASN1_STRING_length(number))};
     while (!octets.empty() && octets.front() == 0) octets = octets.subspan(1);
     return to_bytes(octets);
@@ -96,32 +136,42 @@ Bytes Certificate::serial_octets() const {
 Bytes Certificate::issuer_der() const {
     const unsigned char* der = nullptr;
     std::size_t length = 0;
-    if (X509_NAME_get0_der(X509_get_issuer_name(raw()), &der, &length) != 1) {
+    if (X509_NAME_get0_der(X509_get_issuer_name(decoded_->shape.get()), &der, &length) != 1) {
         drain_errors();
         return {};
     }
     return {der, der + length};
 }
 
-Instant Certificate::not_before() const { return instant(X509_get0_notBefore(raw())); }
-Instant Certificate::not_after() const { return instant(X509_get0_notAfter(raw())); }
-std::string Certificate::sha256() const { return hex(digest_of(Digest::sha256, der_)); }
-std::string Certificate::sha1() const { return hex(digest_of(Digest::sha1, der_)); }
+Instant Certificate::not_before() const { return instant(X509_get0_notBefore(decoded_->shape.get())); }
+Instant Certificate::not_after() const { return instant(X509_get0_notAfter(decoded_->shape.get())); }
+std::string Certificate::sha256() const { return hex(digest_of(Digest::sha256, der())); }
+std::string Certificate::sha1() const { return hex(digest_of(Digest::sha1, der())); }
 
 std::string Certificate::signature_algorithm() const {
-    const char* name = OBJ_nid2ln(X509_get_signature_nid(raw()));
+    const char* name = OBJ_nid2ln(X509_get_signature_nid(decoded_->shape.get()));
     return name != nullptr ? name : "unknown";
 }
 
 Result<PublicKey> Certificate::public_key() const {
-    auto* key = X509_get_pubkey(raw());
-    if (key == nullptr) return fail(Fault::DECODE, "public key: " + drain_errors());
-    return PublicKey{key};
+    ASN1_OBJECT* algorithm = nullptr;
+    const unsigned char* octets = nullptr;
+    int length = 0;
+    const auto* info = X509_get_X509_PUBKEY(decoded_->shape.get());
+    X509_PUBKEY_get0_param(&algorithm, &octets, &length, nullptr, info);
+    // RSA without the search through all decoders; anything else takes that way.
+    const bool rsa = OBJ_obj2nid(algorithm) == NID_rsaEncryption;
+    const unsigned char* const end = octets + length;
+    PkeyPtr key{rsa ? d2i_PublicKey(EVP_PKEY_RSA, nullptr, &octets, length) : X509_get_pubkey(raw())};
+    if (!key) return fail(Fault::DECODE, "public key: " + drain_errors());
+    if (rsa && octets != end) return fail(Fault::DECODE, "public key: octets behind it");
+    return PublicKey{key.release()};
 }
 
 bool Certificate::issued_by(const Certificate& issuer) const {
     auto* key = X509_get0_pubkey(issuer.raw());
-    const bool names = X509_NAME_cmp(X509_get_issuer_name(raw()), X509_get_subject_name(issuer.raw())) == 0;
+    const bool names =
+        X509_NAME_cmp(X509_get_issuer_name(decoded_->shape.get()), X509_get_subject_name(issuer.raw())) == 0;
     const bool good = names && key != nullptr && X509_verify(raw(), key) == 1;
     if (!good) drain_errors();
     return good;

@@ -11,25 +11,17 @@ struct x509_st;
 
 namespace tserver::crypto {
 
-struct CertificateFree {
-    void operator()(x509_st* certificate) const noexcept;
-};
-
 /// Equality is equality of the whole DER octets: the only way certificates are matched in this program.
+/// from_der leaves the public key undecoded until it is asked for: that is nine tenths of OpenSSL's work on a
+/// certificate, and most certificates of a trust list are only compared.
 class Certificate {
 public:
     /// @param der  exactly one certificate, nothing behind it.  @return DECODE
     static Result<Certificate> from_der(ByteView der);
     static Result<Certificate> from_pem(std::string_view pem);
-    explicit Certificate(x509_st* certificate);
+    explicit Certificate(x509_st* certificate);  ///< takes it
 
-    Certificate(const Certificate& other);
-    Certificate& operator=(const Certificate& other);
-    Certificate(Certificate&&) noexcept = default;
-    Certificate& operator=(Certificate&&) noexcept = default;
-    ~Certificate() = default;
-
-    [[nodiscard]] const Bytes& der() const noexcept { return der_; }
+    [[nodiscard]] const Bytes& der() const noexcept;
     [[nodiscard]] std::string pem() const;
     [[nodiscard]] std::string subject()
         const;  ///< most specific first: "CN=cucm-pub,OU=Lab,O=Example"; escaped
@@ -49,12 +41,13 @@ public:
     /// True unless an extended key usage is there and leaves out TLS client authentication.
     [[nodiscard]] bool allows_client_auth() const;
 
-    [[nodiscard]] x509_st* raw() const noexcept { return certificate_.get(); }
-    friend bool operator==(const Certificate& a, const Certificate& b) { return a.der_ == b.der_; }
+    [[nodiscard]] x509_st* raw() const;
+    friend bool operator==(const Certificate& a, const Certificate& b) { return a.der() == b.der(); }
 
 private:
-    std::unique_ptr<x509_st, CertificateFree> certificate_;
-    Bytes der_;
+    struct Decoded;
+    explicit Certificate(std::shared_ptr<const Decoded> decoded) : decoded_{std::move(decoded)} {}
+    std::shared_ptr<const Decoded> decoded_;  ///< never changes: copies share it
 };
 
 /// Key and client certificate (LSC) that belong together.
