@@ -160,6 +160,12 @@ private:
         }
     }
 
+    [[nodiscard]] bool is_named(std::string_view name) const {
+        const auto& entries = section(daemon_section)->entries;
+        return std::ranges::any_of(entries,
+                                   [&](const Entry& e) { return link_number(e.name) && e.value == name; });
+    }
+
     void name_link(unsigned number, const Entry& e) {
         const auto refuse = [&](Fault fault, std::string text, std::string remedy,
                                 std::optional<Place> other = {}) {
@@ -184,7 +190,8 @@ private:
         if (section(e.value) == nullptr) {
             std::vector<std::string_view> known;
             for (const auto& s : sections_) {
-                if (s.name != daemon_section && s.name != shared_section) known.push_back(s.name);
+                if (s.name != daemon_section && s.name != shared_section && !is_named(s.name))
+                    known.push_back(s.name);
             }
             return refuse(Fault::CONFIG_MISSING,
                           fmt::format("there is no section [{}]{}", e.value, guess(e.value, known)),
@@ -300,11 +307,13 @@ private:
         for (std::size_t i = 0; i < config_.links.size(); ++i) {
             const auto& link = config_.links[i];
             if (link.reconnect_min > link.reconnect_max) {
+                const auto low = set_at(i, "reconnect-min");
+                const auto high = set_at(i, "reconnect-max");
                 problems_.add(
-                    {Fault::CONFIG_VALUE, place(i, "reconnect-max"),
+                    {Fault::CONFIG_VALUE, high ? *high : *low,
                      fmt::format("reconnect-max ({}) is less than reconnect-min ({})",
                                  duration_text(link.reconnect_max), duration_text(link.reconnect_min)),
-                     "raise the one or lower the other", place(i, "reconnect-min")});
+                     "raise the one or lower the other", high ? low : std::nullopt});
             }
             if (link.listen && !is_loopback(link.listen->host)) {
                 warn({Fault::CONFIG_VALUE,
@@ -361,11 +370,14 @@ private:
         }
     }
 
-    /// Where an option of link i was set, else its section.
+    /// Where an option of link i was set.
+    [[nodiscard]] std::optional<Place> set_at(std::size_t i, std::string_view option) const {
+        const auto* own = entry(link_sections_[i], option);
+        const auto* e = own != nullptr ? own : entry(shared_, option);
+        return e == nullptr ? std::nullopt : std::optional{e->value_at};
+    }
     [[nodiscard]] Place place(std::size_t i, std::string_view option) const {
-        if (const auto* e = entry(link_sections_[i], option)) return e->value_at;
-        if (const auto* e = entry(shared_, option)) return e->value_at;
-        return link_sections_[i]->at;
+        return set_at(i, option).value_or(link_sections_[i]->at);
     }
 
     std::string path_;

@@ -49,13 +49,20 @@ void write_options(std::string& out, const T& from, const T& defaults, Secrets s
     }
 }
 
+/// "tls-capf-port = 3804", "link-1-name = link-tls-1"
+std::string example_line(const Option& option) {
+    std::string name{option.name};
+    if (const auto at = name.find("<n>"); at != std::string::npos) name.replace(at, 3, "1");
+    return fmt::format("{} = {}", name, option.example);
+}
+
 std::string option_paragraph(const Option& option) {
     return fmt::format(
         "{}\n\n  {}\n\n"
         "  section        {}\n  valid          {}\n  default        {}\n  takes effect   {}\n"
-        "  needed for TLS {}\n  example        {} = {}\n",
+        "  needed for TLS {}\n  example        {}\n",
         option.name, option.help, section_text(option.where), option.type, fallback_text(option),
-        takes_text(option.takes), option.tls == ForTls::needed ? "yes" : "no", option.name, option.example);
+        takes_text(option.takes), option.tls == ForTls::needed ? "yes" : "no", example_line(option));
 }
 
 /// A cell of a Markdown table.
@@ -79,8 +86,8 @@ std::string document_table(Where where) {
     out += "\n";
     for (const auto& option : options()) {
         if (option.where == where)
-            out += fmt::format("- **`{}`** {} Example: `{} = {}`\n", option.name, cell(option.help),
-                               option.name, option.example);
+            out += fmt::format("- **`{}`** {} Example: `{}`\n", option.name, cell(option.help),
+                               example_line(option));
     }
     return out + "\n";
 }
@@ -108,6 +115,12 @@ it beforehand):
 - **at once**: the value counts from its next use on; sessions stay.
 - **at once: the link drops and reconnects**: that link only.
 - **after a restart of tserver**: until then it is shown as pending.
+
+Values can make a change cheaper: a used `tls-auth-code` that is taken out, a default that is written out and a
+passphrase that moves into a file change nothing; a `hostname` list that only grows keeps the session; TLS options of a
+link that runs in clear wait for the day TLS is on. A link that is added, taken out or renumbered waits for the restart.
+A reload is refused as a whole if a link would take an instance ID or a listen address that another one holds until the
+restart.
 
 )";
 

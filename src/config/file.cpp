@@ -111,10 +111,10 @@ private:
             return;
         }
         auto value = trim(text.substr(equals + 1));
-        if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-            value = value.substr(1, value.size() - 2);
         const auto value_column =
             value.empty() ? column + equals + 1 : static_cast<std::size_t>(value.data() - line.data()) + 1;
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+            value = value.substr(1, value.size() - 2);
         const auto [same, is_new] = entry_at_.try_emplace({current_, name}, place(column));
         if (is_new) {
             sections_[current_].entries.push_back({name, value, place(column), place(value_column)});

@@ -12,11 +12,12 @@
 
 #include "base/bytes.hpp"
 #include "base/secret.hpp"
+#include "base/tls_profile.hpp"
 #include "base/types.hpp"
 
 namespace tserver::config {
 
-enum class TlsProfile : std::uint8_t { modern, cluster, legacy };
+using tserver::TlsProfile;
 /// What to do with a server certificate that is in the trust list but has expired.
 enum class ServerExpiry : std::uint8_t { accept, refuse };
 /// Where the trust list comes from. Both are checked alike.

@@ -105,7 +105,7 @@ constexpr std::array table{
            "How the trust list is fetched from tls-tftp-host. Both ways the list is checked alike.",
            ToLink{[](L& l, In t) { return store(l.ctl_source, read_word(t, sources)); },
                   [](const L& l) -> Text { return word_text(l.ctl_source, sources); }}},
-    Option{Where::shared, "tls-ctl-http-port", "port", "6970", Takes::at_once, Shown::in_full, ForTls::not_needed, "6970",
+    Option{Where::shared, "tls-ctl-http-port", "port", "6970", Takes::at_once, Shown::in_full, ForTls::not_needed, "6971",
            "TCP port of the Cisco TFTP service for HTTP, used with tls-ctl-source = http.",
            ToLink{[](L& l, In t) { return store(l.ctl_http_port, parse_port(t)); },
                   [](const L& l) -> Text { return std::to_string(l.ctl_http_port); }}},

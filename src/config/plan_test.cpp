@@ -1,0 +1,190 @@
+#include "config/plan.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace tserver::config {
+namespace {
+
+constexpr std::string_view base = R"([TServer]
+link-1-name = one
+link-2-name = two
+[link-tls]
+password = s3cret
+tls-cert-path = /var/lib/tserver
+tls-capf-host = cucm
+tls-capf-port = 3804
+tls-tftp-host = cucm
+tls-tftp-port = 69
+[one]
+tls-instance-id = cti01
+tls-auth-code = 12345
+hostname = sub1
+[two]
+tls-instance-id = cti02
+hostname = sub1, sub2
+)";
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+    const auto at = text.find(from);
+    if (at == std::string::npos) ADD_FAILURE() << "no such text: " << from;
+    return text.replace(at, from.size(), to);
+}
+std::string replaced(std::string_view from, std::string_view to) {
+    return replaced(std::string{base}, from, to);
+}
+
+Config config_of(std::string_view text) {
+    auto config = parse(text, "f");
+    if (!config) {
+        ADD_FAILURE() << as_error(config.error()).text();
+        return {};
+    }
+    return *std::move(config);
+}
+
+std::string lines_of(const Plan& plan) {
+    std::string out;
+    for (const auto& c : plan.changes) {
+        out += fmt::format("{}{} {}: {} [{}>{}]", out.empty() ? "" : "\n", c.link, c.option, text(c.effect),
+                           c.from, c.to);
+        EXPECT_FALSE(c.reason.empty()) << c.option;
+    }
+    return out;
+}
+
+struct Row {
+    const char* name;
+    std::string running, fresh;
+    const char* lines;
+};
+void PrintTo(const Row& r, std::ostream* out) { *out << r.name; }
+class ReloadPlan : public testing::TestWithParam<Row> {};
+
+TEST_P(ReloadPlan, SaysPerOptionWhatItDoes) {
+    const auto running = config_of(GetParam().running);
+    const auto fresh = config_of(GetParam().fresh);
+    EXPECT_EQ(lines_of(plan(running, fresh)), GetParam().lines);
+}
+
+TEST_P(ReloadPlan, CarriedOutLeavesExactlyWhatIsPending) {
+    const auto running = config_of(GetParam().running);
+    const auto fresh = config_of(GetParam().fresh);
+    const auto first = plan(running, fresh);
+    if (first.refused()) {
+        EXPECT_EQ(first.after, running);
+        return;
+    }
+    const auto again = plan(first.after, fresh);
+    for (const auto& c : again.changes) EXPECT_EQ(c.effect, Effect::restart) << c.link << " " << c.option;
+    std::vector<std::string> links{""};
+    for (const auto& l : running.links) links.push_back(l.name);
+    for (const auto& l : fresh.links) links.push_back(l.name);
+    for (const auto& l : links) EXPECT_EQ(again.pending(l), first.pending(l)) << l;
+}
+
+const std::string old{base};
+
+INSTANTIATE_TEST_SUITE_P(
+    , ReloadPlan,
+    testing::Values(
+        Row{"NothingChanged", old, "# a comment\n" + old, ""},
+        Row{"UsedCodeTakenOut", old, replaced("tls-auth-code = 12345\n", ""),
+            "one tls-auth-code: nothing [********>]"},
+        Row{"AnotherCode", old, replaced("12345", "54321"),
+            "one tls-auth-code: drops and reconnects [********>********]"},
+        Row{"FirstCode", old, replaced("cti02", "cti02\ntls-auth-code = 11111"),
+            "two tls-auth-code: drops and reconnects [>********]"},
+        Row{"AnotherInstanceId", old, replaced("cti02", "cti03"),
+            "two tls-instance-id: drops and reconnects [cti02>cti03]"},
+        Row{"InstanceIdTakenOut", old, replaced("tls-instance-id = cti02\n", ""),
+            "two tls-instance-id: drops and reconnects [cti02>]"},
+        Row{"SwappedInstanceIds", old,
+            replaced(replaced(replaced("cti01", "cti09"), "cti02", "cti01"), "cti09", "cti02"),
+            "one tls-instance-id: drops and reconnects [cti01>cti02]\n"
+            "two tls-instance-id: drops and reconnects [cti02>cti01]"},
+        Row{"SharedOptionWaitsForTheRestart", old, replaced("3804", "3805"),
+            "one tls-capf-port: pending restart [3804>3805]\ntwo tls-capf-port: pending restart [3804>3805]"},
+        Row{"SharedOptionTakenOutLeavesTlsOn", old, replaced("tls-tftp-port = 69\n", ""),
+            "one tls-tftp-port: pending restart [69>]\ntwo tls-tftp-port: pending restart [69>]"},
+        Row{"AnotherPassphrase", old, replaced("s3cret", "other"),
+            "one password: pending restart [********>********]\ntwo password: pending restart "
+            "[********>********]"},
+        Row{"CtiManagerAdded", old, replaced("hostname = sub1\n", "hostname = sub2, sub1\n"),
+            "one hostname: at once [sub1>sub2, sub1]"},
+        Row{"CtiManagerTakenOut", old, replaced("sub1, sub2", "sub2"),
+            "two hostname: drops and reconnects [sub1, sub2>sub2]"},
+        Row{"TimeLimit", old, replaced("cti02", "cti02\nconnect-timeout = 5s"),
+            "two connect-timeout: at once [10s>5s]"},
+        Row{"ListenWrittenOut", old, replaced("cti02", "cti02\nlisten = 127.0.1.2:2748"),
+            "two listen: nothing [>127.0.1.2:2748]"},
+        Row{"ListenMoved", old, replaced("cti02", "cti02\nlisten = 127.0.9.9:2748"),
+            "two listen: drops and reconnects [>127.0.9.9:2748]"},
+        Row{"PortWrittenOut", old, replaced("cti02", "cti02\nport = 2749"), "two port: nothing [>2749]"},
+        Row{"Profile", old, replaced("cti02", "cti02\ntls-profile = modern"),
+            "two tls-profile: drops and reconnects [cluster>modern]"},
+        Row{"ProfileOfALinkInClear", replaced("tls-tftp-port = 69\n", ""),
+            replaced(replaced("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-profile = modern"),
+            "two tls-profile: at once [cluster>modern]"},
+        Row{"TlsRequiredWhileTlsIsOn", old, replaced("cti02", "cti02\ntls-required = true"),
+            "two tls-required: at once [false>true]"},
+        Row{"TlsRequiredOfALinkInClear", replaced("tls-tftp-port = 69\n", ""),
+            replaced(replaced("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-required = true"),
+            "two tls-required: drops and reconnects [false>true]"},
+        Row{"LinkAdded", old,
+            replaced("link-2-name = two\n", "link-2-name = two\nlink-3-name = three\n") +
+                "[three]\nhostname = sub3\n",
+            "three link-3-name: pending restart [>three]"},
+        Row{"LinkTakenOut", old, replaced("link-2-name = two\n", ""),
+            "two link-2-name: pending restart [two>]"},
+        Row{"LinkRenumbered", old, replaced("link-2-name", "link-5-name"),
+            "two link-5-name: pending restart [link-2-name>link-5-name]"},
+        Row{"LogLevel", old, replaced("[TServer]\n", "[TServer]\nlog-level = debug\n"),
+            " log-level: at once [standard>debug]"},
+        Row{"ControlSocket", old, replaced("[TServer]\n", "[TServer]\ncontrol-socket = /tmp/x\n"),
+            " control-socket: pending restart [/run/tserver/control>/tmp/x]"},
+        Row{"InstanceIdOfALinkThatRunsUntilTheRestart", old,
+            replaced(replaced("link-2-name = two\n", ""), "cti01", "cti02"),
+            "one tls-instance-id: drops and reconnects [cti01>cti02]\n"
+            "two link-2-name: pending restart [two>]\n"
+            "two tls-instance-id: refused [>cti02]"}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+TEST(Plan, PendingOptionsKeepTheirRunningValueAndTheOthersChange) {
+    const auto after =
+        plan(config_of(base), config_of(replaced(replaced("3804", "3805"), "cti02", "cti03"))).after;
+    ASSERT_EQ(after.links.size(), 2U);
+    EXPECT_EQ(after.links[1].capf_port, Port{3804});
+    EXPECT_EQ(after.links[1].instance_id->str(), "cti03");
+}
+
+TEST(Plan, NamesTheLinksThatDropOnceEach) {
+    const auto p =
+        plan(config_of(base),
+             config_of(replaced(replaced("cti02", "cti03\nlisten = 127.0.9.1"), "12345", "11111")));
+    EXPECT_EQ(p.resets(), (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(p.on("two"), Effect::link_reset);
+    EXPECT_EQ(p.on("three"), Effect::nothing);
+}
+
+TEST(Plan, PassphraseMovedIntoAFileIsNoChange) {
+    const auto running = config_of(base);
+    auto fresh = config_of(replaced("password = s3cret", "password-file = /etc/tserver/p"));
+    for (auto& link : fresh.links) link.passphrase = Secret{"s3cret"};
+    const auto p = plan(running, fresh);
+    EXPECT_EQ(lines_of(p),
+              "one password-file: nothing [>/etc/tserver/p]\ntwo password-file: nothing [>/etc/tserver/p]");
+    EXPECT_EQ(p.after, fresh);
+}
+
+TEST(Plan, F93_ShowsNoSecret) {
+    const auto p =
+        plan(config_of(base), config_of(replaced(replaced("12345", "9876543210"), "s3cret", "canary")));
+    for (const auto& c : p.changes) {
+        for (const auto* secret : {"12345", "9876543210", "s3cret", "canary"})
+            EXPECT_EQ((c.from + c.to + c.reason).find(secret), std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace tserver::config
