@@ -1,0 +1,61 @@
+#include "sim/capf_server.hpp"
+
+#include <fmt/format.h>
+
+#include "sim/capf_session.hpp"
+#include "sim/server_tls.hpp"
+
+namespace tserver::sim {
+
+Result<void> CapfServer::start(const Address& address) {
+    address_ = address;
+    return open_port();
+}
+
+Result<void> CapfServer::open_port() {
+    if (listener_ || cluster_.faults.on("capf-down")) return {};
+    TRY(port, listen_tcp(*address_));
+    port_ = std::move(port);
+    address_ = Address::local_of(port_.get());
+    listener_ = std::make_unique<Workers>();
+    listener_->start([this, fd = port_.get()](const Stop& stop) {
+        accept_each(fd, stop, [this](Fd client, const Address& peer) {
+            ++cluster_.counters.capf_connections;
+            auto shared = std::make_shared<Fd>(std::move(client));
+            workers_.start(
+                [this, shared, peer](const Stop& ending) { serve(std::move(*shared), peer, ending); });
+        });
+    });
+    return {};
+}
+
+void CapfServer::close_port() {
+    listener_.reset();
+    port_ = Fd{};
+}
+
+void CapfServer::stop() {
+    close_port();
+    workers_.stop();
+}
+
+void CapfServer::serve(Fd fd, const Address& peer, const Stop& stop) {
+    const auto id = ++sessions_;
+    cluster_.notes.line("capf", fmt::format("session={} from={}", id, peer.str()));
+    if (cluster_.faults.use("capf-plain")) {
+        CapfSession{cluster_, Stream{std::move(fd)}, id, stop}.run();
+        return;
+    }
+    const auto shown =
+        cluster_.faults.use("capf-untrusted") ? cluster_.authority.stranger() : cluster_.authority.capf();
+    const auto context = server_context(cluster_.settings.tls, *shown);
+    if (!context) {
+        cluster_.notes.line("capf", context.error().text());
+        return;
+    }
+    if (cluster_.faults.use("capf-ask-certificate"))
+        SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);
+    CapfSession{cluster_, Stream{std::move(fd), context->get()}, id, stop}.run();
+}
+
+}  // namespace tserver::sim
