@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 json::string text_of(std::string_view text) { return json::string{text}; }
 json::value text_or_null(std::string_view text) {
-    return text.empty() ? json::value{nullptr} : json::value{text_of(text)};
+    return text.empty() ? json::value(nullptr) : json::value(text_of(text));
 }
 
 json::object place(const Place& at) { return {{"file", at.file}, {"line", at.line}, {"column", at.column}}; }
@@ -70,7 +70,7 @@ json::array problems_json(const Problems& problems) {
         one["fault"] = text_of(id(p.fault));
         one["text"] = p.text;
         one["remedy"] = p.remedy;
-        one["other"] = p.other ? json::value{place(*p.other)} : json::value{nullptr};
+        one["other"] = p.other ? json::value(place(*p.other)) : json::value(nullptr);
         out.push_back(std::move(one));
     }
     return out;
