@@ -95,7 +95,7 @@ public:
     }
 
     [[nodiscard]] Result<void> end() const {
-        if (wrong_) return fail(Fault::CONTROL_PROTOCOL, *wrong_ + " is missing or of another type");
+        if (wrong_) return fail(Fault::CONTROL_PROTOCOL, *wrong_);
         return {};
     }
 
@@ -184,7 +184,7 @@ public:
         return value == nullptr || value->is_null();
     }
     void wrong(std::string_view key) {
-        if (!wrong_) wrong_ = path(key);
+        if (!wrong_) wrong_ = path(key) + " is missing or of another type";
     }
     [[nodiscard]] std::string path(std::string_view key) const {
         if (key.empty()) return where_.empty() ? "the answer" : where_;
