@@ -7,19 +7,6 @@
 namespace tserver::trust {
 namespace {
 
-/// Weak or odd things about an accepted list that an operator wants to know, and that do not refuse it.
-std::vector<std::string> warnings_of(const List& list, const Verified& verified, Instant now) {
-    std::vector<std::string> out;
-    if (verified.digest == crypto::Digest::sha1) out.emplace_back("the list is signed with SHA-1");
-    if (verified.key_bits < 2048)
-        out.push_back(fmt::format("the signer's key is only RSA-{}", verified.key_bits));
-    if (verified.signer_not_after < now)
-        out.push_back(
-            fmt::format("the signer's certificate expired at {}", rfc3339(verified.signer_not_after)));
-    if (list.format() != "CTL") out.push_back(fmt::format("the list calls itself {}", list.header.filename));
-    return out;
-}
-
 tl::unexpected<Error> pin_mismatch(const Pin& pin, const List& list, const Verified& by_itself) {
     return fail(Fault::CTL_PIN_MISMATCH,
                 fmt::format("pinned {}; the list is signed by {} SHA-256 {}, the file has SHA-256 {}",
@@ -31,7 +18,7 @@ Result<Decision> first_use(const List& fetched, const std::optional<Pin>& pin, I
     TRY(verified, verify(fetched, fetched));
     if (pin && !pin->fits(fetched, verified)) return pin_mismatch(*pin, fetched, verified);
     if (auto none = no_servers(fetched)) return tl::unexpected<Error>(*std::move(none));
-    auto warnings = warnings_of(fetched, verified, now);
+    auto warnings = remarks(fetched, verified, nullptr, now);
     return Decision{FirstUse{std::move(verified)}, pin.has_value(), std::move(warnings)};
 }
 
@@ -54,14 +41,7 @@ Error explained(Error refusal, const List& fetched) {
 Result<Decision> renewal(const Held& held, const List& fetched, bool confirmed, Instant now) {
     auto verified = verify(fetched, *held.list);
     if (!verified) return tl::unexpected<Error>(explained(std::move(verified).error(), fetched));
-    auto warnings = warnings_of(fetched, *verified, now);
-    const auto& before = held.list->header.timestamp;
-    const auto& after = fetched.header.timestamp;
-    if (before && after && *after < *before)
-        warnings.push_back(fmt::format("the list was signed at {}, before the held one ({})", rfc3339(*after),
-                                       rfc3339(*before)));
-    if (const auto none = no_servers(fetched))
-        warnings.push_back(fmt::format("{}: {}", id(none->fault), none->detail));
+    auto warnings = remarks(fetched, *verified, held.list, now);
     return Decision{Renewed{*std::move(verified), difference(*held.list, fetched)}, confirmed,
                     std::move(warnings)};
 }
@@ -88,14 +68,36 @@ Result<Decision> settle_by_pin(const Held& held, const List& fetched, const Pin&
 
 Result<Pin> Pin::parse(std::string_view text) {
     const auto octets = from_hex(text);
-    if (!octets || octets->size() != 32)
+    return of(octets ? ByteView{*octets} : ByteView{});
+}
+
+Result<Pin> Pin::of(ByteView sha256) {
+    if (sha256.size() != 32)
         return fail(Fault::CONFIG_VALUE,
                     "a fingerprint is the SHA-256 of a certificate or file: 64 hex digits");
-    return Pin{hex(*octets)};
+    return Pin{hex(sha256)};
 }
 
 bool Pin::fits(const List& list, const Verified& by_itself) const {
     return hex_ == by_itself.signer_sha256 || hex_ == list.sha256();
+}
+
+std::vector<std::string> remarks(const List& list, const Verified& verified, const List* held, Instant now) {
+    std::vector<std::string> out;
+    if (verified.digest == crypto::Digest::sha1) out.emplace_back("the list is signed with SHA-1");
+    if (verified.key_bits < 2048)
+        out.push_back(fmt::format("the signer's key is only RSA-{}", verified.key_bits));
+    if (verified.signer_not_after < now)
+        out.push_back(
+            fmt::format("the signer's certificate expired at {}", rfc3339(verified.signer_not_after)));
+    const auto before = held != nullptr ? held->header.timestamp : std::nullopt;
+    const auto& signed_at = list.header.timestamp;
+    if (before && signed_at && *signed_at < *before)
+        out.push_back(fmt::format("the list was signed at {}, before the held one ({})", rfc3339(*signed_at),
+                                  rfc3339(*before)));
+    if (const auto none = no_servers(list))
+        out.push_back(fmt::format("{}: {}", id(none->fault), none->detail));
+    return out;
 }
 
 Result<Decision> decide(const std::optional<Held>& held, const List& fetched, const std::optional<Pin>& pin,

@@ -16,6 +16,8 @@ public:
     /// @param text  64 hex digits, upper or lower case, pairs apart by ':' or blank if at all.
     /// @return CONFIG_VALUE
     static Result<Pin> parse(std::string_view text);
+    /// @param sha256  32 octets.  @return CONFIG_VALUE
+    static Result<Pin> of(ByteView sha256);
 
     [[nodiscard]] bool fits(const List& list, const Verified& by_itself) const;
     [[nodiscard]] const std::string& str() const noexcept { return hex_; }  ///< lower-case hex
@@ -45,6 +47,10 @@ struct Decision {
     bool confirmed;                     ///< false: show it as `first use, unverified`
     std::vector<std::string> warnings;  ///< of this list in this place, ready for the log
 };
+
+/// What an operator should know about an accepted list, and what does not refuse it: a weak signature, an
+/// expired signer, no server certificate, and, if there is a held list, a time of signing before its own.
+std::vector<std::string> remarks(const List& list, const Verified& verified, const List* held, Instant now);
 
 /// The held list, if there is one, stays on any error.
 /// @param held     nothing: first use.
