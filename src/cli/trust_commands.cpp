@@ -19,6 +19,7 @@ constexpr int exit_unreadable = 4;
 
 /// Why a file gave no list, and where in it, if it could be opened.
 struct Unreadable {
+    std::string file;  ///< escaped
     Error error;
     std::optional<std::size_t> offset;
 };
@@ -26,23 +27,23 @@ struct Unreadable {
 tl::expected<trust::List, Unreadable> load(const std::string& path) {
     // The reader names the limit of a list; this larger one only keeps a wrong file out of memory.
     auto file = os::read_file(path, 16 * trust::file_limit);
-    if (!file) return tl::unexpected<Unreadable>(Unreadable{std::move(file).error(), std::nullopt});
+    if (!file) return tl::unexpected<Unreadable>(Unreadable{escape(path), std::move(file).error(), {}});
     auto list = trust::read(*file);
     if (list) return *std::move(list);
-    auto error = list.error().error();
-    return tl::unexpected<Unreadable>(Unreadable{std::move(error).in(escape(path)), list.error().offset});
+    return tl::unexpected<Unreadable>(Unreadable{escape(path), list.error().error(), list.error().offset});
 }
 
 int refuse(std::ostream& out, std::ostream& err, const Unreadable& why, TrustFormat format) {
     if (format == TrustFormat::json) {
         json::value offset = nullptr;
         if (why.offset) offset = *why.offset;
-        out << json::serialize(json::object{{"error", json::object{{"fault", id(why.error.fault)},
+        out << json::serialize(json::object{{"error", json::object{{"file", why.file},
+                                                                   {"fault", id(why.error.fault)},
                                                                    {"detail", why.error.detail},
                                                                    {"offset", offset}}}})
             << '\n';
     } else {
-        err << fmt::format("{}\n  action: {}\n", why.error.text(), row(why.error.fault).action);
+        err << fmt::format("{}: {}\n  action: {}\n", why.file, why.error.text(), row(why.error.fault).action);
     }
     return exit_unreadable;
 }

@@ -26,7 +26,7 @@ struct TrustShow {
 ///  "records":[{"index","offset","roles":[text],"subject","issuer","serial","sha256","sha1","key","dns","address",
 ///  "not_before","not_after","days_left","hash":null|{"digest","value"},"error"}]}; what a record lacks is
 ///  null.
-/// A file that is no list: {"error":{"fault","detail","offset":null|n}} on `out`.
+/// A file that is no list: {"error":{"file","fault","detail","offset":null|n}} on `out`.
 /// @return 0 verified, 3 readable but not verified, 4 unreadable
 int trust_show(std::ostream& out, std::ostream& err, const TrustShow& request);
 

@@ -86,7 +86,8 @@ void print_record(std::ostream& out, const trust::Record& record, Instant now) {
         line += "no certificate";
     out << line << '\n';
     print_row(out, "subject", record.subject());
-    print_row(out, "issuer", record.issuer() == record.subject() ? std::string{} : record.issuer());
+    const bool self_issued = !record.issuer().empty() && record.issuer() == record.subject();
+    print_row(out, "issuer", self_issued ? "itself" : record.issuer());
     print_row(out, "serial", record.serial_text());
     print_row(out, "SHA-256", certificate ? certificate->sha256() : std::string{});
     print_row(out, "SHA-1", certificate ? certificate->sha1() : std::string{});
