@@ -28,7 +28,7 @@ protected:
     HostFiles& operator=(const HostFiles&) = delete;
 
     fs::path write(const std::string& name, std::string_view content, mode_t mode = 0600) {
-        const auto path = dir / name;
+        auto path = dir / name;
         std::ofstream{path, std::ios::binary} << content;
         ::chmod(path.c_str(), mode);
         return path;

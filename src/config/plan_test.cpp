@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
+#include "config/clash.hpp"
+#include "config/options.hpp"
+
 namespace tserver::config {
 namespace {
 
@@ -165,6 +171,65 @@ TEST(Plan, NamesTheLinksThatDropOnceEach) {
     EXPECT_EQ(p.resets(), (std::vector<std::string>{"one", "two"}));
     EXPECT_EQ(p.on("two"), Effect::link_reset);
     EXPECT_EQ(p.on("three"), Effect::nothing);
+}
+
+/// A configuration of up to four links with a random choice of options set to their examples.
+Config random_config(std::minstd_rand& random) {
+    const auto one_in = [&](unsigned n) { return random() % n == 0; };
+    Config config;
+    LinkConfig shared;
+    const auto set_some = [&](LinkConfig& link, std::initializer_list<Where> sections) {
+        for (const auto& option : options()) {
+            const auto* access = std::get_if<Access<LinkConfig>>(&option.access);
+            if (access == nullptr || std::ranges::find(sections, option.where) == sections.end() || one_in(2))
+                continue;
+            EXPECT_TRUE(access->set(link, option.example));
+        }
+    };
+    set_some(shared, {Where::shared});
+    for (unsigned n = 1; n <= 4; ++n) {
+        if (one_in(4)) continue;
+        auto link = shared;
+        link.name = fmt::format("link-{}", n);
+        link.number = one_in(8) ? n + 10 : n;
+        set_some(link, {Where::link, Where::shared_or_link});
+        if (link.instance_id) link.instance_id = *InstanceId::parse(fmt::format("cti{}", random() % 6));
+        if (link.listen)
+            link.listen = Endpoint{*Host::parse(fmt::format("127.0.1.{}", 1 + random() % 6)), 2748};
+        config.links.push_back(link);
+    }
+    return config;
+}
+
+TEST(Plan, OfThousandRandomChangeSetsLeavesExactlyWhatIsPending) {
+    std::minstd_rand random{20261125};
+    int taken = 0;
+    while (taken < 1000) {
+        const auto running = random_config(random);
+        const auto fresh = random_config(random);
+        if (!clashes(running.links).empty() || !clashes(fresh.links).empty()) continue;
+        const auto p = plan(running, fresh);
+        if (p.refused()) {
+            ASSERT_EQ(p.after, running);
+            continue;
+        }
+        ++taken;
+        ASSERT_TRUE(clashes(p.after.links).empty());
+        ASSERT_EQ(p.after.links.size(), running.links.size());
+        for (const auto& c : plan(p.after, fresh).changes)
+            ASSERT_EQ(c.effect, Effect::restart) << c.link << " " << c.option;
+        for (std::size_t i = 0; i < running.links.size(); ++i) {
+            const auto& before = running.links[i];
+            const auto& after = p.after.links[i];
+            ASSERT_EQ(p.pending(before.name), plan(p.after, fresh).pending(before.name));
+            if (p.on(before.name) == Effect::link_reset) continue;
+            // What a running session rests on is the same unless the plan says that the link drops.
+            ASSERT_EQ(security(after), security(before));
+            ASSERT_EQ(listen_on(after), listen_on(before));
+            ASSERT_EQ(cti_port(after), cti_port(before));
+            ASSERT_TRUE(security(after) != Security::tls || after.instance_id == before.instance_id);
+        }
+    }
 }
 
 TEST(Plan, PassphraseMovedIntoAFileIsNoChange) {
