@@ -19,6 +19,7 @@ constexpr std::array rows{
     link_process_stopped.row,
     link_process_died.row,
     link_process_hung.row,
+    link_process_failed.row,
     trust_taken.row,
     trust_unverified.row,
     trust_confirmed.row,

@@ -34,6 +34,8 @@ inline constexpr Message<Name, Text, Took> link_process_died{
     35103, alarm, "link process died", {"link", "status", "restart_in"}, 35100};
 inline constexpr Message<Name> link_process_hung{
     35104, alarm, "link process does not answer, it is killed", {"link"}, 35100};
+inline constexpr Message<Name, Failure, Text> link_process_failed{
+    35105, alarm, "link process cannot be started", {"link", "fault", "detail"}, 35100};
 
 // trust
 inline constexpr Message<Name, Text, Text, Text> trust_taken{
