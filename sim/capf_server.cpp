@@ -9,11 +9,16 @@ namespace tserver::sim {
 
 Result<void> CapfServer::start(const Address& address) {
     address_ = address;
-    return open_port();
+    CHECK(listen());
+    if (cluster_.faults.on("capf-down")) close_port();
+    return {};
 }
 
 Result<void> CapfServer::open_port() {
-    if (listener_ || cluster_.faults.on("capf-down")) return {};
+    return listener_ || cluster_.faults.on("capf-down") ? Result<void>{} : listen();
+}
+
+Result<void> CapfServer::listen() {
     TRY(port, listen_tcp(*address_));
     port_ = std::move(port);
     address_ = Address::local_of(port_.get());

@@ -30,6 +30,7 @@ public:
     void stop();
 
 private:
+    Result<void> listen();
     void serve(Fd fd, const Address& peer, const Stop& stop);
 
     Cluster& cluster_;

@@ -70,7 +70,7 @@ void CapfSession::run() {
     }
     cluster_.notes.line(
         "capf", fmt::format("session={} over: {}", id_, result ? "END_SESSION" : result.error().detail));
-    if (result && faults_.use("capf-stay")) { [[maybe_unused]] const auto gone = absorb(); }
+    if (result && faults_.use("capf-stay")) absorb(patience);
     // No close_notify, as the server we know of does it.
     if (result && faults_.use("capf-close-notify")) stream_.finish_writing(true);
     stream_.close();
@@ -261,13 +261,17 @@ Result<void> CapfSession::end(Reason reason) {
 
 /// The faults that act at a step instead of a message, or behind one of the client's.
 Result<void> CapfSession::act(std::string_view step) {
-    if (faults_.use_at("capf-drop", step)) return played("capf-drop");
+    if (faults_.use_at("capf-drop", step)) {
+        stream_.finish_writing(false);
+        absorb(std::chrono::milliseconds{500});
+        return played("capf-drop");
+    }
     if (faults_.use_at("capf-reset", step)) {
         stream_.reset_at_close();
         return played("capf-reset");
     }
     if (faults_.use_at("capf-hang", step)) {
-        CHECK(absorb());
+        absorb(patience);
         return played("capf-hang");
     }
     if (faults_.use_at("capf-garbage", step)) {
@@ -276,7 +280,7 @@ Result<void> CapfSession::act(std::string_view step) {
             ::send(stream_.fd(), noise.data(), noise.size(), MSG_NOSIGNAL);
         else
             CHECK(write(noise));
-        CHECK(absorb());
+        absorb(patience);
         return played("capf-garbage");
     }
     if (const auto reason = faults_.use_at("capf-end", step)) {
@@ -361,14 +365,14 @@ Result<capf::Message> CapfSession::receive(Command wanted, std::string_view step
 }
 
 /// Says nothing more, until the client goes or the simulator ends.
-Result<void> CapfSession::absorb() {
+void CapfSession::absorb(std::chrono::milliseconds time) {
+    const auto until = Steady::now() + time;
     Bytes rest(4096);
     while (true) {
         // Raw octets: the peer may be in the middle of a handshake.
         const auto got = ::recv(stream_.fd(), rest.data(), rest.size(), 0);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return {};
-        if (got < 0 && wait(stream_.fd(), POLLIN, stop_, Steady::now() + patience) != Woken::ready)
-            return fail(Fault::STOPPED, "stopped");
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return;
+        if (got < 0 && wait(stream_.fd(), POLLIN, stop_, until) != Woken::ready) return;
     }
 }
 

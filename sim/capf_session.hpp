@@ -33,7 +33,7 @@ private:
     Result<capf::Message> receive_any();
     Result<Bytes> read_exactly(std::size_t count);
     Result<void> write(ByteView octets);
-    Result<void> absorb();
+    void absorb(std::chrono::milliseconds time);
     [[nodiscard]] capf::Message message(capf::Command command) const { return {command, id_, {}}; }
 
     Cluster& cluster_;

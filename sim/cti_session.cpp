@@ -54,7 +54,10 @@ bool CtiSession::begin() {
             if (*got == 0) break;
         return false;
     };
-    if (faults_.use("cti-accept-close")) return false;
+    if (faults_.use("cti-accept-close")) {
+        finish();
+        return false;
+    }
     if (faults_.use("cti-accept-reset")) {
         stream_.reset_at_close();
         return false;
@@ -63,7 +66,9 @@ bool CtiSession::begin() {
     if (const auto which = faults_.use("cti-banner")) {
         const auto banner = *which == "http" ? http_banner : ssh_banner;
         ::send(stream_.fd(), banner.data(), banner.size(), MSG_NOSIGNAL);
-        return *which == "http" ? false : rest_of_it();
+        if (*which == "ssh") return rest_of_it();
+        finish();
+        return false;
     }
     return handshake();
 }
@@ -223,8 +228,8 @@ CtiSession::Next CtiSession::wait_for_more() {
 /// reset.
 void CtiSession::finish() {
     connection_.ended = true;
-    if (!stream_.tls() || SSL_is_init_finished(stream_.tls()))
-        stream_.finish_writing(!faults_.use("cti-no-close-notify"));
+    const bool secured = stream_.tls() != nullptr && SSL_is_init_finished(stream_.tls()) == 1;
+    stream_.finish_writing(secured && !faults_.use("cti-no-close-notify"));
     if (input_ended_) return;
     Bytes octets(read_octets);
     const auto deadline = Steady::now() + std::chrono::milliseconds{500};

@@ -141,8 +141,9 @@ constexpr std::array items{
         "presents a certificate that is expired and listed; not listed; RSA-1024 with SHA-1 and listed"},
     FaultItem{"cti-tls", choice, "1.0|1.1|1.2|1.3", "speaks only this TLS version"},
     FaultItem{"cti-static-rsa", none, "", "only static RSA suites, TLS 1.2 at most"},
-    FaultItem{"cti-ca-list", choice, "empty|foreign|long",
-              "the list of authorities in the certificate request"},
+    FaultItem{"cti-ca-list", choice, "empty|foreign|long|too-long",
+              "the authorities in the certificate request; long: 60 KiB, too-long: more than fits (alert "
+              "internal_error)"},
     FaultItem{"cti-chain", number, "KiB", "sends so much of further certificates behind its own"},
     FaultItem{"cti-tiny-records", none, "", "one octet per TLS record"},
     FaultItem{"cti-renegotiate", none, "",

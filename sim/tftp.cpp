@@ -59,11 +59,16 @@ std::variant<TftpRequest, TftpRefusal> parse_request(ByteView packet) {
 
 Result<void> TftpServer::start(const Address& address) {
     address_ = address;
-    return open_port();
+    CHECK(listen());
+    if (cluster_.faults.on("tftp-down")) close_port();
+    return {};
 }
 
 Result<void> TftpServer::open_port() {
-    if (listener_ || cluster_.faults.on("tftp-down")) return {};
+    return listener_ || cluster_.faults.on("tftp-down") ? Result<void>{} : listen();
+}
+
+Result<void> TftpServer::listen() {
     TRY(port, bind_udp(*address_));
     // Lets a transfer answer from this very port (fault tftp-from-69).
     const int on = 1;

@@ -32,6 +32,7 @@ public:
     void stop();
 
 private:
+    Result<void> listen();
     void serve(int fd, const Stop& stop);
     void answer(int fd, const Address& client, ByteView packet);
     std::optional<Bytes> find(const std::string& name);
