@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 /// is this old. A copy made by the network comes at once and stays without answer, so no acknowledgement is
 /// ever doubled and no storm can grow (RFC 1123, section 4.2.3.1), whatever the server does with duplicates.
 constexpr milliseconds quiet{100};
+/// An answer is overdue after four times what answers took so far, and not before this: one early repeat,
+/// then the fixed schedule (RFC 1123, section 4.2.3.2 asks for an adaptive time-out).
+constexpr milliseconds least_wait{200};
 /// Strangers told that they are wrong; the rest of them is ignored.
 constexpr std::size_t most_strangers = 32;
 
@@ -23,6 +26,8 @@ bool is_content(ByteView packet) {
     const auto decoded = decode(packet);
     return decoded && !std::holds_alternative<ErrorReply>(*decoded);
 }
+
+bool is_error(ByteView packet) { return packet.size() >= 2 && packet[0] == 0 && packet[1] == 5; }
 
 /// Options are no use, or their refusal is not told from other errors.
 bool may_be_about_options(ErrorCode code) {
@@ -58,6 +63,10 @@ std::optional<Send> Transfer::received(const net::Address& from, ByteView packet
         if (data == nullptr || data->block != block_ || late_answers_ == limits_.tries) return std::nullopt;
         ++late_answers_;
         return repeat_ack(now);
+    }
+    if (!decoded && is_error(packet)) {  // cut short, and an ERROR is never answered
+        give_up(Fault::TFTP_PROTOCOL, decoded.error().detail, Next::elsewhere);
+        return std::nullopt;
     }
     if (!decoded) return refuse(ErrorCode::illegal_operation, std::move(decoded).error(), Next::elsewhere);
     return std::visit([&](const auto& read) { return take(read, now); }, *decoded);
@@ -112,6 +121,7 @@ std::optional<Send> Transfer::take_next(const Data& data, TimePoint now) {
         wrapped_ = true;
         first_after_wrap_ = data.block;
     }
+    measure_answer(now);
     file_.insert(file_.end(), data.octets.begin(), data.octets.end());
     block_ = data.block;
     ++blocks_;
@@ -155,6 +165,7 @@ std::optional<Send> Transfer::take(const OptionAck& reply, TimePoint now) {
     if (facts_.options_taken) return repeat_ack(now);
     auto agreed = negotiated(reply);
     if (!agreed) return refuse(ErrorCode::option_refused, std::move(agreed).error(), Next::elsewhere);
+    measure_answer(now);
     facts_ = *std::move(agreed);
     if (facts_.announced > limits_.largest) {
         auto error = Error{Fault::CTL_TOO_LARGE,
@@ -201,6 +212,7 @@ Result<Facts> Transfer::negotiated(const OptionAck& reply) const {
 std::optional<Send> Transfer::repeat_ack(TimePoint now) {
     if (now - last_sent_ < quiet) return std::nullopt;
     last_sent_ = now;
+    sent_once_ = false;
     ++facts_.sent;
     ++facts_.repeated;
     return Send{peer(), last_};
@@ -216,6 +228,7 @@ std::optional<Send> Transfer::time_is_up(TimePoint now) {
     }
     const bool late = !peer_ && now >= request_.answer_by;
     if (!late && now < repeat_at_) return std::nullopt;
+    if (early_) return send_again(now);
     const bool first_block_missing = blocks_ == 0 && tries_ >= limits_.silent_before_plain;
     if (late || tries_ >= limits_.tries || (first_block_missing && (request_.options || foreign_))) {
         give_up_silent(now);
@@ -264,21 +277,39 @@ TimePoint Transfer::wake() const noexcept {
     return peer_ ? wake : std::min(wake, request_.answer_by);
 }
 
+void Transfer::measure_answer(TimePoint now) {
+    // After a repeat nobody knows which copy was answered (Karn).
+    if (!sent_once_) return;
+    const auto took = now - last_sent_;
+    answer_time_ = answer_time_ ? std::max(took, *answer_time_ * 7 / 8) : took;
+}
+
 Send Transfer::send_new(Bytes packet, TimePoint now) {
     last_ = std::move(packet);
-    tries_ = 0;
+    tries_ = 1;
+    sent_once_ = true;
     wait_ = limits_.first_wait;
-    return send_again(now);
+    auto wait = wait_;
+    if (answer_time_) {
+        wait = std::min(wait, std::max(least_wait, std::chrono::ceil<milliseconds>(*answer_time_ * 4)));
+    }
+    early_ = wait < wait_;
+    return send_last(wait, now);
 }
 
 Send Transfer::send_again(TimePoint now) {
-    if (tries_ > 0) {
-        ++facts_.repeated;
+    sent_once_ = false;
+    ++facts_.repeated;
+    if (!std::exchange(early_, false)) {
+        ++tries_;
         wait_ = std::min(wait_ * 2, limits_.longest_wait);
     }
-    ++tries_;
+    return send_last(wait_, now);
+}
+
+Send Transfer::send_last(milliseconds wait, TimePoint now) {
     ++facts_.sent;
-    std::uniform_int_distribution<milliseconds::rep> jitter{wait_.count() * 7 / 8, wait_.count() * 9 / 8};
+    std::uniform_int_distribution<milliseconds::rep> jitter{wait.count() * 7 / 8, wait.count() * 9 / 8};
     last_sent_ = now;
     repeat_at_ = now + milliseconds{jitter(random_)};
     return {peer(), last_};

@@ -92,8 +92,10 @@ private:
     [[nodiscard]] bool follows(std::uint16_t block) const noexcept;
     [[nodiscard]] std::string progress() const;
 
+    void measure_answer(TimePoint now);
     Send send_new(Bytes packet, TimePoint now);
     Send send_again(TimePoint now);
+    Send send_last(std::chrono::milliseconds wait, TimePoint now);
     std::optional<Send> refuse(ErrorCode code, Error error, Next next);
     void give_up(Fault fault, std::string detail, Next next);
     void give_up_silent(TimePoint now);
@@ -113,9 +115,12 @@ private:
     TimePoint last_sent_{};
     TimePoint repeat_at_{};
     std::chrono::milliseconds wait_{0};
-    int tries_ = 0;            ///< of the last packet
-    std::uint16_t block_ = 0;  ///< last block taken
-    std::size_t blocks_ = 0;   ///< taken so far
+    int tries_ = 0;       ///< of the last packet, without the early repeat
+    bool early_ = false;  ///< the next repeat is the early one
+    bool sent_once_ = false;
+    std::optional<Steady::duration> answer_time_;  ///< rises at once, falls slowly
+    std::uint16_t block_ = 0;                      ///< last block taken
+    std::size_t blocks_ = 0;                       ///< taken so far
     std::uint16_t first_after_wrap_ = 0;
     bool wrapped_ = false;
     int late_answers_ = 0;  ///< repeats of the last block answered after completion
