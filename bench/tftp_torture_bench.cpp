@@ -99,23 +99,22 @@ private:
             flying_.erase(flying_.begin());
             arrive(packet);
         } else if (server <= now_) {
-            for (auto& out : server_->tick(now_)) fly(false, out.from, out.to, std::move(out.packet));
+            for (const auto& out : server_->tick(now_)) fly(false, out.from, out.to, out.packet);
         } else {
             ++events_;
-            if (auto out = transfer_->time_is_up(now_)) send(*std::move(out));
+            if (auto out = transfer_->time_is_up(now_)) send(*out);
         }
         check();
     }
 
     void arrive(const Flying& packet) {
         if (packet.to_server) {
-            for (auto& out : server_->received(packet.from, packet.to, packet.packet, now_)) {
-                fly(false, out.from, out.to, std::move(out.packet));
+            for (const auto& out : server_->received(packet.from, packet.to, packet.packet, now_)) {
+                fly(false, out.from, out.to, out.packet);
             }
         } else if (packet.to == client_port_) {
             ++events_;
-            if (auto out = transfer_->received(with_port(packet.from), packet.packet, now_))
-                send(*std::move(out));
+            if (auto out = transfer_->received(with_port(packet.from), packet.packet, now_)) send(*out);
         }
     }
 
@@ -132,9 +131,9 @@ private:
         }
     }
 
-    void send(tftp::Send out) { fly(true, client_port_, out.to.port(), std::move(out.packet)); }
+    void send(const tftp::Send& out) { fly(true, client_port_, out.to.port(), out.packet); }
 
-    void fly(bool to_server, std::uint16_t from, std::uint16_t to, Bytes packet) {
+    void fly(bool to_server, std::uint16_t from, std::uint16_t to, const Bytes& packet) {
         const int copies = happens(chances_.lost) ? 0 : happens(chances_.doubled) ? 2 : 1;
         for (int i = 0; i < copies; ++i) {
             auto delay = std::chrono::milliseconds{between(1, 30)};

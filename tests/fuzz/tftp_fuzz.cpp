@@ -65,7 +65,7 @@ private:
     test::TftpServer::Traits traits() {
         test::TftpServer::Traits traits;
         traits.answers_options = input_.peek().value_or(0) % 3 != 0;
-        traits.largest_block = std::max<std::size_t>(8, input_.peek().value_or(0) * 8U);
+        traits.largest_block = std::max<std::size_t>(8, std::size_t{input_.peek().value_or(0)} * 8U);
         traits.answers_every_ack = input_.peek().value_or(0) % 2 == 0;
         return traits;
     }
@@ -117,7 +117,7 @@ private:
         any_packet(known && input_.u8().value_or(0) % 2 == 0 ? at(5, 9) : at(6, 30'000));
     }
     void any_packet(const net::Address& from) {
-        const std::size_t size = input_.u8().value_or(0) * 4U;
+        const auto size = std::size_t{input_.u8().value_or(0)} * 4U;
         receive(from, *input_.take(std::min(size, input_.left())));
     }
 
