@@ -40,7 +40,7 @@ const sockaddr* raw(const sockaddr_un& address) { return reinterpret_cast<const 
 os::Fd unix_socket() { return os::Fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)}; }
 
 tl::unexpected<Error> taken(const std::string& path) {
-    return fail(Fault::PORT_IN_USE, path + ": another tserver serves this control socket");
+    return fail(Fault::CONTROL_IN_USE, path + ": another tserver serves this control socket");
 }
 
 /// The lock file itself may be removed by its last owner, so what we locked must still be what has the name.
@@ -63,7 +63,7 @@ Result<os::Lock> lock_beside(const std::string& path) {
 Result<void> clear_stale(const std::string& path, const sockaddr_un& address) {
     struct stat seen {};
     if (::lstat(path.c_str(), &seen) != 0) return {};
-    if (!S_ISSOCK(seen.st_mode)) return fail(Fault::PORT_IN_USE, path + " exists and is no socket");
+    if (!S_ISSOCK(seen.st_mode)) return fail(Fault::CONTROL_IN_USE, path + " exists and is no socket");
     const auto probe = unix_socket();
     if (::connect(probe.get(), raw(address), sizeof address) == 0 || errno != ECONNREFUSED)
         return taken(path);
@@ -157,11 +157,11 @@ Result<SocketFile> SocketFile::open(const std::string& path) {
     if (!socket) return os::failed("socket", errno);
     // The mode of the socket becomes the mode of its file (unix(7)): there is no moment with a wider one.
     if (::fchmod(socket.get(), 0600) != 0 || ::bind(socket.get(), raw(address), sizeof address) != 0)
-        return os::failed(path, errno, Fault::PORT_IN_USE);
+        return os::failed(path, errno, Fault::CONTROL_IN_USE);
     struct stat made {};
-    if (::lstat(path.c_str(), &made) != 0) return os::failed(path, errno, Fault::PORT_IN_USE);
+    if (::lstat(path.c_str(), &made) != 0) return os::failed(path, errno, Fault::CONTROL_IN_USE);
     SocketFile out{path, std::move(lock), std::move(socket), made.st_dev, made.st_ino};
-    if (::listen(out.descriptor(), 64) != 0) return os::failed(path, errno, Fault::PORT_IN_USE);
+    if (::listen(out.descriptor(), 64) != 0) return os::failed(path, errno, Fault::CONTROL_IN_USE);
     return out;
 }
 

@@ -39,8 +39,8 @@ protected:
 class SocketFile {
 public:
     /// Makes the last directory of the path if it is missing.
-    /// @return PORT_IN_USE (another tserver serves there, or the path is no socket), PERMISSION, CONFIG_VALUE
-    /// (path too long)
+    /// @return CONTROL_IN_USE (another tserver serves there, or the path is no socket), PERMISSION,
+    /// CONFIG_VALUE (path too long)
     static Result<SocketFile> open(const std::string& path);
     SocketFile(SocketFile&&) = default;
     SocketFile& operator=(SocketFile&&) = delete;

@@ -176,7 +176,7 @@ TEST_F(SocketTest, F70_RefusesToStartBesideALivingServer) {
     serve();
     const auto second = SocketFile::open(path_);
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().fault, Fault::PORT_IN_USE);
+    EXPECT_EQ(second.error().fault, Fault::CONTROL_IN_USE);
     EXPECT_EQ(second.error().detail, path_ + ": another tserver serves this control socket");
     auto client = connect();
     EXPECT_TRUE(ask(client, {{"n", 1}})) << "the first one is untouched";

@@ -25,6 +25,11 @@ Step killed(unsigned failures, Then then, Now now, const ChildLimits& limits,
     return {Stopping{failures, Urgency::killed, now + limits.silence, then}, std::move(before)};
 }
 
+/// A channel ends when its process does: a moment later there is an exit status, which a kill would hide.
+Step lost(unsigned failures, Now now, const ChildLimits& limits) {
+    return {Stopping{failures, Urgency::terminated, now + limits.term, Then::recover}, {}};
+}
+
 Step died(unsigned failures, unsigned luck, Now now, const ChildLimits& limits) {
     return {Waiting{failures + 1, now + restart_wait(failures + 1, luck, limits)}, {Action::report_died}};
 }
@@ -70,7 +75,7 @@ Step next(const ChildState& state, const ChildEvent& event, Steady::time_point n
             },
             [&](const Starting& s, const Stop&) { return asked(s.failures, Then::stay, now, limits); },
             [&](const Starting& s, const Restart&) { return asked(s.failures, Then::start, now, limits); },
-            [&](const Starting& s, const Lost&) { return killed(s.failures, Then::recover, now, limits); },
+            [&](const Starting& s, const Lost&) { return lost(s.failures, now, limits); },
             [&](const Starting& s, const Exited& e) { return died(s.failures, e.luck, now, limits); },
             [&](const Starting& s, const Due&) {
                 return killed(s.failures, Then::recover, now, limits, {Action::report_hung});
@@ -82,9 +87,7 @@ Step next(const ChildState& state, const ChildEvent& event, Steady::time_point n
             },
             [&](const Running&, const Stop&) { return asked(0, Then::stay, now, limits); },
             [&](const Running&, const Restart&) { return asked(0, Then::start, now, limits); },
-            [&](const Running& r, const Lost&) {
-                return killed(counted(r, now, limits), Then::recover, now, limits);
-            },
+            [&](const Running& r, const Lost&) { return lost(counted(r, now, limits), now, limits); },
             [&](const Running& r, const Exited& e) {
                 return died(counted(r, now, limits), e.luck, now, limits);
             },

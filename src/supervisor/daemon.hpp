@@ -17,7 +17,7 @@ struct DaemonSetup {
 };
 
 /// Runs until SIGTERM or SIGINT.
-/// @return what kept it from starting: the control socket (PORT_IN_USE, PERMISSION, CONFIG_VALUE) or a
+/// @return what kept it from starting: the control socket (CONTROL_IN_USE, PERMISSION, CONFIG_VALUE) or a
 /// resource
 Result<void> run(DaemonSetup setup, log::Log& log);
 

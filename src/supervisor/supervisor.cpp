@@ -99,7 +99,8 @@ bool Supervisor::clashes_with_a_running_link(const config::LinkConfig& wanted) c
     for (const auto& link : links_) {
         if (link->name() != wanted.name && !link->stopped()) all.push_back(link->config());
     }
-    return std::ranges::any_of(config::clashes(all), [](const config::Clash& clash) { return clash.first == 0; });
+    return std::ranges::any_of(config::clashes(all),
+                               [](const config::Clash& clash) { return clash.first == 0; });
 }
 
 void Supervisor::apply(const config::Plan& plan) {
