@@ -14,6 +14,7 @@ const TimePoint start{std::chrono::hours{1}};
 
 Attempts attempts(const std::vector<std::string>& hosts) {
     std::vector<net::Address> addresses;
+    addresses.reserve(hosts.size());
     for (const auto& name : hosts) addresses.push_back(address(name, 69));
     return {addresses, "CTLFile.tlv", Limits{}, start + 30s, 1};
 }

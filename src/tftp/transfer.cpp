@@ -133,11 +133,11 @@ std::optional<Send> Transfer::finish(TimePoint now) {
     auto last = send_new(ack(block_), now);
     if (!facts_.announced || file_.size() == *facts_.announced) {
         state_ = State::complete;
-    } else if (blocks_ == 1 && file_.size() == plain_block_size) {
+    } else if (blocks_ == 1 && facts_.block_size != plain_block_size) {
         give_up(Fault::TFTP_PROTOCOL,
                 fmt::format("block 1 has {} octets where {} were agreed, of a file of {}", file_.size(),
                             facts_.block_size, *facts_.announced),
-                Next::elsewhere);
+                Next::same);
     } else {
         give_up(Fault::TFTP_PROTOCOL,
                 fmt::format("{} ended after {} octets, {} were announced: replaced on the server in "
