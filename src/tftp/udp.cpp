@@ -48,7 +48,7 @@ int UdpSocket::send(const net::Address& to, ByteView packet) noexcept {
 }
 
 UdpSocket::Arrival UdpSocket::next() {
-    if (auto error = next_error()) return *std::move(error);
+    if (const auto error = next_error()) return *error;
     sockaddr_storage from{};
     for (int attempt = 0; attempt < 2; ++attempt) {
         socklen_t length = sizeof from;
@@ -59,7 +59,7 @@ UdpSocket::Arrival UdpSocket::next() {
                             ByteView{buffer_}.first(static_cast<std::size_t>(got))};
         }
         if (errno == EAGAIN) break;
-        if (auto error = next_error()) return *std::move(error);
+        if (const auto error = next_error()) return *error;
     }
     return {};
 }
