@@ -7,7 +7,7 @@ namespace tserver::sim {
 namespace {
 
 constexpr std::size_t read_octets = 16384;
-constexpr std::size_t most_pending = 256 * 1024;
+constexpr std::size_t most_pending = 262'144;
 
 constexpr std::string_view http_banner =
     "HTTP/1.1 400 Bad Request\r\nServer: other\r\nContent-Length: 0\r\n\r\n";
@@ -81,6 +81,8 @@ bool CtiSession::handshake() {
     if (const auto done = stream_.handshake(stop_, Steady::now() + std::chrono::seconds{60}); !done) {
         ++cluster_.counters.cti_handshake_failures;
         say("handshake: " + done.error().detail);
+        // A close with the client's first octets unread would be a reset, and could overtake the alert.
+        finish();
         return false;
     }
     auto* shown = SSL_get1_peer_certificate(stream_.tls());

@@ -108,14 +108,17 @@ private:
 struct TftpServerTest : testing::Test {
     Scratch scratch;
     std::ostringstream notes;
-    Settings settings;
+    Settings settings = [] {
+        Settings s;
+        s.tftp_timeout = 100ms;
+        return s;
+    }();
     std::unique_ptr<Cluster> cluster;
     std::unique_ptr<TftpServer> server;
 
     void start(std::initializer_list<const char*> faults) {
         server.reset();
         settings.state = scratch.path();
-        settings.tftp_timeout = 100ms;
         settings.faults = {faults.begin(), faults.end()};
         cluster = std::make_unique<Cluster>(settings, notes);
         for (const auto& fault : settings.faults) ASSERT_TRUE(cluster->faults.set(fault));
@@ -171,8 +174,8 @@ TEST_F(TftpServerTest, LowersIgnoresAndRefusesOptions) {
 }
 
 TEST_F(TftpServerTest, RepeatsDataOnSilenceOnlyNeverForADuplicateAck) {
+    settings.tftp_timeout = 400ms;
     start({"tftp-size=1100"});
-    cluster->settings.tftp_timeout = 400ms;
     Script client{server->address()};
     client.request();
     ASSERT_EQ(client.packet()[3], 1);
@@ -196,9 +199,9 @@ TEST_F(TftpServerTest, TellsAStrangerErrorFiveAndGoesOn) {
 }
 
 TEST_F(TftpServerTest, SendsTheExactFileThroughLossDuplicationAndReordering) {
+    settings.tftp_timeout = 20ms;
+    settings.tftp_tries = 50;
     start({"tftp-size=20000", "tftp-drop=15", "tftp-duplicate=20", "tftp-reorder=20"});
-    cluster->settings.tftp_timeout = 20ms;
-    cluster->settings.tftp_tries = 50;
     Script client{server->address()};
     std::string got;
     for (int tries = 0; got != pattern(20000) && tries < 5; ++tries) got = Script{server->address()}.file();
