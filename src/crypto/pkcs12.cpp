@@ -9,14 +9,12 @@
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
 
-// The work factor (doc/protocols/store.md, section 3): what a guess costs is the cheapest of the three
-// derivations in a file. One round of the MAC's derivation is one SHA-256 block, one round of PBKDF2 is two,
-// so the MAC gets twice the rounds and no part is cheaper to guess at than another.
+// What a guess of the passphrase costs is the cheapest of the derivations in a file. One round of the MAC's
+// derivation is one SHA-256 block, one round of PBKDF2 is two: with twice the rounds the MAC is no cheaper to
+// guess at.
 namespace tserver::crypto {
 namespace {
 
-constexpr int pbkdf2_rounds = 100'000;
-constexpr int mac_rounds = 2 * pbkdf2_rounds;
 constexpr int salt_octets = 16;
 constexpr long most_rounds =
     5'000'000;  ///< a file that asks for more is an attack on our time; Java's limit too
@@ -54,12 +52,12 @@ Result<void> check_passphrase(const Secret& passphrase) {
 
 // --- writing ------------------------------------------------------------------------------------------
 
-Result<BagPtr> key_bag(const PrivateKey& key, const Secret& passphrase) {
+Result<BagPtr> key_bag(const PrivateKey& key, const Secret& passphrase, unsigned rounds) {
     const Pkcs8Ptr plain{EVP_PKEY2PKCS8(key.raw())};
     auto salt = random_octets(salt_octets);
     BagPtr bag{plain ? PKCS12_SAFEBAG_create_pkcs8_encrypt(NID_aes_256_cbc, passphrase.reveal().data(),
                                                            length_of(passphrase), salt.data(), salt_octets,
-                                                           pbkdf2_rounds, plain.get())
+                                                           static_cast<int>(rounds), plain.get())
                      : nullptr};
     if (!bag) return internal("key");
     return bag;
@@ -74,23 +72,23 @@ Result<void> mark(const BagPtr& bag, std::string_view name, const Certificate& c
     return {};
 }
 
-Result<Pkcs7Ptr> encrypted_safe(const BagsPtr& bags, const Secret& passphrase) {
+Result<Pkcs7Ptr> encrypted_safe(const BagsPtr& bags, const Secret& passphrase, unsigned rounds) {
     auto salt = random_octets(salt_octets);
     Pkcs7Ptr safe{PKCS12_pack_p7encdata(NID_aes_256_cbc, passphrase.reveal().data(), length_of(passphrase),
-                                        salt.data(), salt_octets, pbkdf2_rounds, bags.get())};
+                                        salt.data(), salt_octets, static_cast<int>(rounds), bags.get())};
     if (!safe) return internal("certificates");
     return safe;
 }
 
 void push(const BagsPtr& bags, BagPtr bag) { sk_PKCS12_SAFEBAG_push(bags.get(), bag.release()); }
 
-Result<Bytes> finish(std::vector<Pkcs7Ptr> parts, const Secret& passphrase) {
+Result<Bytes> finish(std::vector<Pkcs7Ptr> parts, const Secret& passphrase, unsigned rounds) {
     const SafesPtr safes{sk_PKCS7_new_null()};
     for (auto& part : parts) sk_PKCS7_push(safes.get(), part.release());
     const Pkcs12Ptr file{PKCS12_add_safes(safes.get(), 0)};
     auto salt = random_octets(salt_octets);
     if (!file || PKCS12_set_mac(file.get(), passphrase.reveal().data(), length_of(passphrase), salt.data(),
-                                salt_octets, mac_rounds, EVP_sha256()) != 1)
+                                salt_octets, static_cast<int>(2 * rounds), EVP_sha256()) != 1)
         return internal("MAC");
     unsigned char* der = nullptr;
     const int length = i2d_PKCS12(file.get(), &der);
@@ -260,10 +258,11 @@ Result<Contents> read(ByteView der, const Secret& passphrase) {
 
 }  // namespace
 
-Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name) {
+Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name,
+                   unsigned rounds) {
     CHECK(check_passphrase(passphrase));
     const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
-    TRY(key, key_bag(identity.key, passphrase));
+    TRY(key, key_bag(identity.key, passphrase, rounds));
     CHECK(mark(key, name, identity.certificate));
     push(keys, std::move(key));
 
@@ -274,22 +273,22 @@ Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::stri
     push(certificates, std::move(certificate));
 
     std::vector<Pkcs7Ptr> parts;
-    TRY(hidden, encrypted_safe(certificates, passphrase));
+    TRY(hidden, encrypted_safe(certificates, passphrase, rounds));
     parts.push_back(std::move(hidden));
     parts.emplace_back(PKCS12_pack_p7data(keys.get()));
     if (!parts.back()) return internal("key");
-    return finish(std::move(parts), passphrase);
+    return finish(std::move(parts), passphrase, rounds);
 }
 
-Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase) {
+Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned rounds) {
     CHECK(check_passphrase(passphrase));
     const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
-    TRY(bag, key_bag(key, passphrase));
+    TRY(bag, key_bag(key, passphrase, rounds));
     push(keys, std::move(bag));
     std::vector<Pkcs7Ptr> parts;
     parts.emplace_back(PKCS12_pack_p7data(keys.get()));
     if (!parts.back()) return internal("key");
-    return finish(std::move(parts), passphrase);
+    return finish(std::move(parts), passphrase, rounds);
 }
 
 Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase) {
@@ -303,9 +302,9 @@ Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificate
         push(bags, std::move(bag));
     }
     std::vector<Pkcs7Ptr> parts;
-    TRY(hidden, encrypted_safe(bags, passphrase));
+    TRY(hidden, encrypted_safe(bags, passphrase, stretch_rounds));
     parts.push_back(std::move(hidden));
-    return finish(std::move(parts), passphrase);
+    return finish(std::move(parts), passphrase, stretch_rounds);
 }
 
 Result<Identity> open(ByteView der, const Secret& passphrase) {

@@ -17,10 +17,15 @@ struct NamedCertificate {
     Certificate certificate;
 };
 
+/// The work factor: PBKDF2 rounds of each encrypted part; the MAC gets twice as many. Opening costs about 0.1
+/// s of CPU. Reasons and figures: doc/protocols/store.md, section 3. Fewer are for tests.
+inline constexpr unsigned stretch_rounds = 100'000;
+
 /// Key and certificate.  @return STORE_EMPTY_PASSPHRASE, INTERNAL
-Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name);
+Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name,
+                   unsigned rounds = stretch_rounds);
 /// A key that has no certificate yet.
-Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase);
+Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned rounds = stretch_rounds);
 /// Certificates only, marked as trusted for Java (keytool lists them as trustedCertEntry).
 Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase);
 

@@ -180,7 +180,7 @@ std::string quoted(std::string_view path) {
     return out + "'";
 }
 
-Result<void> check_below(Tree& tree, const std::string& path, unsigned owner) {
+Result<void> check_below(Tree& tree, const std::string& path, unsigned owner, Depth depth) {
     TRY(about, tree.look(path));
     const auto where = tree.full(path);
     if (about.link)
@@ -192,11 +192,11 @@ Result<void> check_below(Tree& tree, const std::string& path, unsigned owner) {
     if ((about.mode & 077U) != 0)
         return fail(Fault::STORE_MODE,
                     fmt::format("{} has mode {:04o}: chmod -R go= {}", where, about.mode, quoted(where)));
-    if (!about.directory) return {};
+    if (!about.directory || depth == Depth::itself) return {};
     TRY(names, tree.list(path));
     for (const auto& name : names) {
         // Between list and look another process may take a temporary file away.
-        if (auto each = check_below(tree, path + "/" + name, owner);
+        if (auto each = check_below(tree, path + "/" + name, owner, depth);
             !each && each.error().fault != Fault::STORE_MISSING)
             return each;
     }
@@ -226,9 +226,9 @@ Result<std::unique_ptr<Tree>> open_tree(const std::string& path, Access access) 
     return std::make_unique<DiskTree>(path, std::move(directory), about.st_uid);
 }
 
-Result<void> check_private(Tree& tree, const std::string& path) {
+Result<void> check_private(Tree& tree, const std::string& path, Depth depth) {
     TRY(root, tree.look(""));
-    return check_below(tree, path, root.uid);
+    return check_below(tree, path, root.uid, depth);
 }
 
 Result<void> write_new(Tree& tree, const std::string& path, ByteView content) {
@@ -247,6 +247,16 @@ Result<void> replace(Tree& tree, const std::string& directory, const std::string
     }
     CHECK(tree.rename(fresh, target));
     return tree.sync_directory(directory);
+}
+
+Result<void> ensure_directory(Tree& tree, const std::string& parent, const std::string& name) {
+    const auto path = parent.empty() ? name : parent + "/" + name;
+    const auto there = tree.look(path);
+    if (there && there->directory) return {};
+    if (there) return fail(Fault::STORE_IO, tree.full(path) + ": is not a directory");
+    if (there.error().fault != Fault::STORE_MISSING) return tl::unexpected(there.error());
+    CHECK(tree.make_directory(path));
+    return tree.sync_directory(parent);
 }
 
 Result<void> remove_all(Tree& tree, const std::string& path) {

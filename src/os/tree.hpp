@@ -64,9 +64,10 @@ enum class Access { read_only, read_write };
 ///         mends it), PERMISSION, STORE_IO
 Result<std::unique_ptr<Tree>> open_tree(const std::string& path, Access access);
 
-/// STORE_MODE with the exact chmod or chown unless `path` and everything below it is ours and closed to
-/// others.
-Result<void> check_private(Tree& tree, const std::string& path);
+enum class Depth { itself, with_content };
+
+/// STORE_MODE with the exact chmod or chown unless `path` is ours and closed to others.
+Result<void> check_private(Tree& tree, const std::string& path, Depth depth);
 
 /// A file under a name that does not exist yet, with its content synced. Left behind half-made when it fails.
 Result<void> write_new(Tree& tree, const std::string& path, ByteView content);
@@ -75,7 +76,10 @@ Result<void> write_new(Tree& tree, const std::string& path, ByteView content);
 /// new one.
 Result<void> replace(Tree& tree, const std::string& directory, const std::string& name, ByteView content);
 
-/// Removes a directory and what is in it.
+/// Makes a directory durably unless it is there.  @param parent  its parent, "" for the root
+Result<void> ensure_directory(Tree& tree, const std::string& parent, const std::string& name);
+
+/// Removes a directory and the files in it.
 Result<void> remove_all(Tree& tree, const std::string& path);
 
 }  // namespace tserver::os
