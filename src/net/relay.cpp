@@ -244,7 +244,7 @@ Task<RelayEnd> Relay::run() {
 }
 
 Task<void> Relay::bounded(Task<std::monostate> work, std::chrono::milliseconds limit) {
-    auto clock = detail::sleep_task(loop_, Steady::now() + limit);
+    auto clock = sleep_task(loop_, Steady::now() + limit);
     auto race = first_of(std::move(work), std::move(clock));
     co_await std::move(race);
 }

@@ -224,7 +224,7 @@ Task<TlsStream::TlsResult<std::unique_ptr<TlsStream>>> TlsStream::connect(Loop& 
                                                                           PeerCheck check,
                                                                           std::chrono::milliseconds limit) {
     std::unique_ptr<TlsStream> stream{new TlsStream{std::move(socket), context, std::move(check)}};
-    auto clock = detail::sleep_task(loop, Steady::now() + limit);
+    auto clock = sleep_task(loop, Steady::now() + limit);
     auto race = first_of(stream->handshake(loop), std::move(clock));
     auto outcome = co_await std::move(race);
     if (outcome.index() == 1) {

@@ -27,7 +27,7 @@ public:
         caller_ = caller;
         loop_.add(descriptor_, *this, events_);
     }
-    [[nodiscard]] std::uint32_t await_resume() const noexcept { return events_; }
+    std::uint32_t await_resume() const noexcept { return events_; }
 
 private:
     void ready(std::uint32_t events) override {
@@ -156,12 +156,17 @@ private:
     Task<void> b_;
 };
 
+}  // namespace detail
+
+// The same waits as tasks, to race them.
 inline Task<std::monostate> sleep_task(Loop& loop, Steady::time_point until) {
     co_await sleep(loop, until);
     co_return std::monostate{};
 }
-
-}  // namespace detail
+inline Task<std::monostate> wait_task(Event& event) {
+    co_await event.wait();
+    co_return std::monostate{};
+}
 
 /// The result of the task that ends first; the other one is cancelled.
 template <class A, class B>
@@ -173,7 +178,7 @@ Task<std::variant<A, B>> first_of(Task<A> a, Task<B> b) {
 /// The one place where a clock races an operation.  @return TIMED_OUT, or the result of the work.
 template <class T>
 Task<Result<T>> within(Loop& loop, std::chrono::milliseconds limit, Task<Result<T>> work) {
-    auto clock = detail::sleep_task(loop, Steady::now() + limit);
+    auto clock = sleep_task(loop, Steady::now() + limit);
     auto race = first_of(std::move(work), std::move(clock));
     auto outcome = co_await std::move(race);
     if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));

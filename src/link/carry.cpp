@@ -1,0 +1,307 @@
+// Step 3 and on: sessions opened ahead of the application, the local listener, the relay, and reconnecting.
+#include "link/life.hpp"
+#include "net/plain_stream.hpp"
+
+namespace tserver::link {
+namespace {
+
+using control::LinkState;
+using How = net::RelayEnd::How;
+
+constexpr auto soon = std::chrono::seconds{3};  ///< a session that ends within this is a sign of a duplicate
+constexpr unsigned duplicate_signs = 2;
+constexpr unsigned idle_ends_allowed = 3;  ///< then the link connects on demand
+constexpr auto listen_again = std::chrono::seconds{2};
+
+std::string how_text(const net::RelayEnd& end) {
+    switch (end.how) {
+        case How::application_left: return "application left";
+        case How::ctimanager_left: return "CTIManager closed";
+        case How::ctimanager_torn: return "CTIManager closed without close_notify";
+        case How::ctimanager_failed: return "CTIManager failed: " + end.detail;
+        case How::speaks_tls: return "application speaks TLS";
+        case How::half_open: return end.detail;
+        case How::stopped: return "stopped";
+    }
+    return {};
+}
+
+std::chrono::milliseconds since(Steady::time_point start) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - start);
+}
+
+}  // namespace
+
+net::Task<void> Life::carry() {
+    for (;;) {
+        if (on_demand_) {
+            auto serving = serve_on_demand();
+            co_await std::move(serving);
+        } else {
+            auto opening = open_next();
+            auto session = co_await std::move(opening);
+            if (!session) {
+                auto pausing = pause(std::move(session).error());
+                co_await std::move(pausing);
+                if (secure_) co_return;  // the list or the identity may be another one now
+                continue;
+            }
+            auto serving = serve(*std::move(session));
+            co_await std::move(serving);
+        }
+        if (dropped_) {
+            listener_.reset();
+            auto why = *std::exchange(dropped_, std::nullopt);
+            drop_.clear();
+            board_.log(log::session_note, board_.name(), {why.text()});
+            if (secure_) co_return;
+        }
+        if (early_ends_ >= duplicate_signs) {
+            early_ends_ = 0;
+            auto pausing =
+                pause({Fault::CTI_DUPLICATE_INSTANCE,
+                       fmt::format("{} sessions in a row ended within {} s", duplicate_signs, soon.count()),
+                       {}});
+            co_await std::move(pausing);
+            co_return;
+        }
+    }
+}
+
+/// A session with the next CTIManager of the list; each is tried once before this fails.
+net::Task<Result<Session>> Life::open_next() {
+    Result<Session> session = fail(Fault::CTI_UNREACHABLE, "no hostname");
+    for (std::size_t tried = 0; tried < config_.hostname.size(); ++tried) {
+        const auto& host = config_.hostname[next_host_ % config_.hostname.size()];
+        if (!listener_) board_.enter(LinkState::connecting);
+        board_.edit().ctimanager = Endpoint{host, config::cti_port(config_)}.str();
+        const auto started = Steady::now();
+        auto opening = secure_ ? open_secure(loop_, config_, host, *context_, peer_check())
+                               : open_plain(loop_, config_, host);
+        session = co_await std::move(opening);
+        if (session) {
+            board_.edit().times.session = since(started);
+            board_.edit().counters.handshake_ms = static_cast<std::uint64_t>(since(started).count());
+            co_return session;
+        }
+        ++next_host_;
+        if (session.error().fault == Fault::CTI_SERVER_UNTRUSTED) {
+            auto naming = name_untrusted(session.error());
+            session = tl::unexpected(co_await std::move(naming));
+        }
+        if (!session) board_.log(log::session_note, board_.name(), {session.error().text()});
+    }
+    co_return session;
+}
+
+net::PeerCheck Life::peer_check() {
+    return [this](const crypto::Certificate& leaf) -> Result<void> {
+        if (!trust::trusts_server(trust_.list(), leaf)) {
+            return fail(Fault::CTI_SERVER_UNTRUSTED,
+                        fmt::format("{} (SHA-256 {}) is not a CallManager record of the trust list",
+                                    leaf.subject(), leaf.sha256()));
+        }
+        const bool expired = wall_now() >= leaf.not_after();
+        if (expired && config_.server_expiry == config::ServerExpiry::refuse) {
+            return fail(Fault::CTI_SERVER_EXPIRED,
+                        fmt::format("{} ended at {}", leaf.subject(), rfc3339(leaf.not_after())));
+        }
+        if (expired) {
+            board_.note("server-expired",
+                        fmt::format("the certificate of the CTIManager has expired: {}", leaf.subject()));
+        } else {
+            board_.unnote("server-expired");
+        }
+        return {};
+    };
+}
+
+/// Asks the cluster for a newer list, and says which of the three it is: renewed and now known, renewed with
+/// a list that we cannot verify, or renewed and never listed.
+net::Task<Error> Life::name_untrusted(Error error) {
+    auto refreshing = trust_.refresh(std::chrono::seconds{2});
+    auto refreshed = co_await std::move(refreshing);
+    if (refreshed && *refreshed) co_return error;  // the next attempt is made with the new list
+    const bool in_refused =
+        trust_.refused() && !refreshed &&
+        std::ranges::any_of(trust::servers(*trust_.refused()), [&](const crypto::Certificate& listed) {
+            return error.detail.find(listed.sha256()) != std::string::npos;
+        });
+    if (in_refused) error.fault = Fault::CTL_STALE;
+    if (refreshed) error.fault = Fault::CTL_NOT_UPDATED;
+    co_return error;
+}
+
+void Life::enter_up(const Session& session) {
+    const auto took =
+        since(session.opened) + board_.status().times.session.value_or(std::chrono::milliseconds{0});
+    const bool back = board_.status().state != LinkState::up && board_.status().state != LinkState::plain;
+    board_.enter(secure_ ? LinkState::up : LinkState::plain);
+    auto& status = board_.edit();
+    status.ctimanager = session.ctimanager;
+    status.tls_version = session.version;
+    status.tls_suite = session.suite;
+    if (!status.times.start_to_up) status.times.start_to_up = since(started_);
+    if (lost_) {
+        status.times.recovery = since(*lost_);
+        ++status.counters.reconnects;
+        lost_.reset();
+    }
+    peer_ = session.peer;
+    reported_.reset();
+    backoff_.reset();
+    if (!back) return;
+    if (secure_) {
+        board_.log(log::secure_up, board_.name(), {session.ctimanager}, {session.version}, {session.suite},
+                   {took});
+    } else {
+        board_.log(log::plain_up, board_.name(), {session.ctimanager}, {took});
+    }
+}
+
+void Life::refused_application() {
+    ++board_.edit().counters.applications_refused;
+    board_.log(log::application_refused, board_.name(), {Fault::APPLICATION_SECOND},
+               {row(Fault::APPLICATION_SECOND).action});
+}
+
+/// Opens the listener unless it is open; while that fails the session is kept and the link says why.
+/// @return the error that ended the session meanwhile
+net::Task<Result<void>> Life::start_listening(Session& session) {
+    while (!listener_) {
+        auto opened = Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); });
+        if (opened) {
+            listener_ = *std::move(opened);
+            board_.log(log::listening, board_.name(), {config::listen_on(config_).str()});
+            break;
+        }
+        board_.enter(LinkState::waiting, opened.error());
+        board_.log(log::listen_failed, board_.name(), {opened.error().fault}, {opened.error().detail},
+                   {listen_again});
+        auto sleeping = net::sleep_task(loop_, Steady::now() + listen_again);
+        auto race = net::first_of(watch_idle(loop_, session), std::move(sleeping));
+        auto first = co_await std::move(race);
+        if (first.index() == 0) co_return tl::unexpected(std::get<0>(std::move(first)));
+    }
+    co_return Result<void>{};
+}
+
+/// One session, from up to its end.
+net::Task<void> Life::serve(Session session) {
+    struct Forget {
+        std::optional<crypto::Certificate>& peer;
+        ~Forget() { peer.reset(); }
+    } forget{peer_};
+    auto listening = start_listening(session);
+    auto listens = co_await std::move(listening);
+    if (!listens) co_return note_end(session, listens.error());
+    enter_up(session);
+
+    auto idle = net::first_of(watch_idle(loop_, session), net::wait_task(drop_));
+    auto race = net::first_of(listener_->next(), std::move(idle));
+    auto first = co_await std::move(race);
+    if (first.index() == 1) {
+        auto ended = std::get<1>(std::move(first));
+        if (ended.index() == 0) note_end(session, std::get<0>(ended));
+        co_return;
+    }
+    auto relaying = relay(session, std::get<0>(std::move(first)));
+    co_await std::move(relaying);
+}
+
+/// A session that no application used has ended: look for the cause in how often and how soon that happens.
+void Life::note_end(const Session& session, const Error& why) {
+    lost_ = Steady::now();
+    listener_.reset();
+    ++next_host_;
+    const bool quiet_end = why.fault == Fault::CTI_CLOSED;
+    const bool early = since(session.opened) < soon;
+    early_ends_ = quiet_end && early ? early_ends_ + 1 : 0;
+    idle_ends_ = quiet_end && !early ? idle_ends_ + 1 : 0;
+    if (idle_ends_ >= idle_ends_allowed && secure_) {
+        on_demand_ = true;
+        board_.log(log::on_demand, board_.name(), {session.ctimanager});
+        board_.note("on-demand",
+                    "the CTIManager closes idle sessions: the link connects when an application comes");
+    }
+    board_.enter(LinkState::connecting, why);
+    report(why, std::chrono::milliseconds{0});
+}
+
+net::Task<void> Life::relay(Session& session, os::Fd application) {
+    idle_ends_ = 0;
+    const auto before = board_.traffic;
+    const auto started = Steady::now();
+    auto& status = board_.edit();
+    status.application = {true, wall_now()};
+    ++status.counters.applications;
+    board_.log(log::application_connected, board_.name(), {net::peer_address(application.get()).str()});
+
+    net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
+    relay_ = &carrying;
+    auto running = carrying.run();
+    const auto end = co_await std::move(running);
+    relay_ = nullptr;
+
+    board_.edit().application = {false, wall_now()};
+    const auto up = board_.traffic.to_ctimanager - before.to_ctimanager;
+    const auto down = board_.traffic.to_application - before.to_application;
+    board_.log(log::application_left, board_.name(), {static_cast<long long>(up)},
+               {static_cast<long long>(down)}, {how_text(end)});
+    if (end.how == How::speaks_tls) {
+        ++board_.edit().counters.applications_refused;
+        board_.log(log::application_refused, board_.name(), {Fault::APPLICATION_SPEAKS_TLS},
+                   {row(Fault::APPLICATION_SPEAKS_TLS).action});
+    }
+    const bool far_ended = end.how == How::ctimanager_left || end.how == How::ctimanager_torn ||
+                           end.how == How::ctimanager_failed;
+    if (!far_ended) {
+        early_ends_ = 0;
+        next_host_ = 0;  // between applications the first CTIManager of the list is preferred again
+        listener_->hold();
+        co_return;
+    }
+    lost_ = Steady::now();
+    ++next_host_;
+    listener_.reset();
+    const bool early = since(started) < soon;
+    auto why = end.failure ? net::as_cti_error(*end.failure) : Error{Fault::CTI_CLOSED, how_text(end), {}};
+    early_ends_ = early && down == 0 && why.fault == Fault::CTI_CLOSED ? early_ends_ + 1 : 0;
+    if (early && up > 0 && down > 0) why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};
+    board_.enter(LinkState::connecting, why);
+    report(why, std::chrono::milliseconds{0});
+}
+
+/// The CTIManager closes idle sessions: connect when an application comes, and once a minute to see that it
+/// works.
+net::Task<void> Life::serve_on_demand() {
+    if (!listener_) {
+        auto opened = Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); });
+        if (!opened) {
+            auto pausing = pause(std::move(opened).error());
+            co_await std::move(pausing);
+            co_return;
+        }
+        listener_ = *std::move(opened);
+    }
+    auto due =
+        net::first_of(net::sleep_task(loop_, Steady::now() + std::chrono::minutes{1}), net::wait_task(drop_));
+    auto race = net::first_of(listener_->next(), std::move(due));
+    auto first = co_await std::move(race);
+    if (first.index() == 1 && std::get<1>(first).index() == 1) co_return;
+
+    auto opening = open_next();
+    auto session = co_await std::move(opening);
+    if (!session) {
+        if (first.index() == 0) net::reset_on_close(std::get<0>(first).get());
+        auto pausing = pause(std::move(session).error());
+        co_await std::move(pausing);
+        co_return;
+    }
+    enter_up(*session);
+    if (first.index() == 1) co_return;
+    auto relaying = relay(*session, std::get<0>(std::move(first)));
+    co_await std::move(relaying);
+}
+
+}  // namespace tserver::link

@@ -1,0 +1,229 @@
+#include "link/identity.hpp"
+
+#include "link/expiry.hpp"
+
+namespace tserver::link {
+namespace {
+
+std::optional<Error> unusable(const crypto::Certificate& certificate, Instant now) {
+    if (now >= certificate.not_after()) {
+        return Error{
+            Fault::IDENTITY_EXPIRED, fmt::format("it ended at {}", rfc3339(certificate.not_after())), {}};
+    }
+    if (now < certificate.not_before()) {
+        return Error{Fault::CLOCK,
+                     fmt::format("the clock says {}, our certificate starts at {}", rfc3339(now),
+                                 rfc3339(certificate.not_before())),
+                     {}};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+ClientIdentity::ClientIdentity(net::Loop& loop, const config::LinkConfig& config, Board& board)
+    : loop_{loop}, config_{config}, board_{board} {}
+
+Result<void> ClientIdentity::open() {
+    if (store_) return {};
+    TRY(opened,
+        store::IdentityStore::open(config_.store.string(), *config_.instance_id, *config_.passphrase));
+    store_ = std::move(opened);
+    return {};
+}
+
+Result<void> ClientIdentity::load() {
+    if (loaded_) return {};
+    TRY(stored, store_->load());
+    loaded_ = true;
+    if (!stored) return {};
+    identity_ = std::move(stored->identity);
+    if (stored->fell_back) board_.log(log::store_warning, board_.name(), {*stored->fell_back});
+    board_.log(log::identity_loaded, board_.name(), {identity_->certificate.subject()},
+               {days_until(identity_->certificate.not_after(), wall_now())});
+    show();
+    return {};
+}
+
+net::Task<Result<void>> ClientIdentity::ensure(const trust::List& list) {
+    CO_CHECK("open the store", open());
+    CO_CHECK("load the identity", load());
+    const auto trouble = identity_ ? unusable(identity_->certificate, wall_now()) : std::nullopt;
+    if (trouble && trouble->fault == Fault::CLOCK)
+        co_return tl::unexpected(*trouble);  // nothing is asked for (F34)
+    const bool usable = identity_ && !trouble;
+
+    CO_TRY(code, "look at the code", unused_code());
+    if (!code) {
+        if (usable) co_return Result<void>{};
+        co_return tl::unexpected(without_code());
+    }
+    auto enrolling = enrol(list, *std::move(code));
+    auto enrolled = co_await std::move(enrolling);
+    if (!enrolled && usable) {
+        const auto& error = enrolled.error();
+        board_.log(log::enrol_failed, board_.name(), {error.fault}, {error.detail},
+                   {row(error.fault).action});
+        board_.note("enrolment",
+                    fmt::format("the new code was not used: {}; the certificate held is used", error.text()));
+        co_return Result<void>{};
+    }
+    co_return enrolled;
+}
+
+/// The code of the configuration, unless it is known to be worth nothing.
+Result<std::optional<AuthCode>> ClientIdentity::unused_code() {
+    if (!config_.auth_code) return std::optional<AuthCode>{};
+    TRY(used, store_->was_used(*config_.auth_code));
+    TRY(refused, store_->was_refused(*config_.auth_code));
+    if (!used && !refused) return std::optional{*config_.auth_code};
+    board_.log(log::code_remembered, board_.name(),
+               {used ? "it brought a certificate, or probably did" : "CAPF refused it"});
+    return std::optional<AuthCode>{};
+}
+
+Error ClientIdentity::without_code() const {
+    const bool given = config_.auth_code.has_value();
+    if (identity_) {
+        return {
+            Fault::IDENTITY_EXPIRED,
+            fmt::format("it ended at {}; {}", rfc3339(identity_->certificate.not_after()),
+                        given ? "the code in tls-auth-code was used or refused before" : "no code is set"),
+            {}};
+    }
+    return {Fault::CODE_MISSING,
+            given ? "the code in tls-auth-code was used or refused before, and no certificate is in the store"
+                  : "no certificate in the store and no tls-auth-code",
+            {}};
+}
+
+net::Task<Result<void>> ClientIdentity::enrol(const trust::List& list, AuthCode code) {
+    CO_CHECK("open the store", open());
+    CO_CHECK("load the identity", load());
+    CO_CHECK("before the enrolment", may_attempt());
+    const auto started = Steady::now();
+    auto attempting = attempt(list, code);
+    auto enrolled = co_await std::move(attempting);
+    if (!enrolled) co_return tl::unexpected(std::move(enrolled).error().in("enrol"));
+
+    auto& status = board_.edit();
+    ++status.counters.enrolments;
+    status.times.enrolment = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started);
+    board_.unnote("enrolment");
+    const auto& certificate = identity_->certificate;
+    board_.log(log::enrolled, board_.name(), {certificate.subject()}, {certificate.sha256()},
+               {days_until(certificate.not_after(), wall_now())});
+    if (enrolled->starts_in) {
+        board_.note("clock",
+                    fmt::format("the new certificate starts in {} s: this clock or the cluster's is wrong",
+                                enrolled->starts_in->count()));
+    }
+    co_return Result<void>{};
+}
+
+/// Nothing is asked of CAPF that could not be saved, and not too often (F19, F26).
+Result<void> ClientIdentity::may_attempt() {
+    CHECK(store_->test_writable());
+    TRY(wait, store_->wait_before_attempt(wall_now()));
+    attempt_wait_ = wait;
+    if (wait > std::chrono::seconds{0}) {
+        return fail(Fault::ENROL_TOO_OFTEN, fmt::format("the next one in {} s", wait.count()));
+    }
+    return {};
+}
+
+net::Task<Result<capf::Enrolled>> ClientIdentity::attempt(const trust::List& list, AuthCode code) {
+    const Endpoint server{*config_.capf_host, *config_.capf_port};
+    capf::Request request{.instance = *config_.instance_id, .code = code, .authorities = trust::capf(list)};
+    request.version = static_cast<std::uint8_t>(config_.capf_version);
+    request.minimum_bits = config_.tls_profile == TlsProfile::legacy ? 1024 : 2048;
+    request.expected_key = expected_;
+    if (identity_) request.held = identity_->certificate;
+    request.limits.total = config_.enrol_timeout;
+    if (request.authorities.empty()) co_return fail(Fault::CTL_NO_CAPF, "");
+
+    // Remembered however this ends, also when the task is cancelled (F99).
+    struct Remembering {
+        ClientIdentity& owner;
+        AuthCode code;
+        capf::Progress progress;
+        ~Remembering() { owner.remember(code, progress.code); }
+    };
+    Remembering attempt{*this, code, {}};
+    auto& progress = attempt.progress;
+    progress.observer = [this](std::string_view step) { board_.log(log::capf_step, board_.name(), {step}); };
+    code_ = code;
+    board_.log(log::enrol_started, board_.name(), {server.str()});
+    CO_CHECK("note the attempt", store_->note_attempt(wall_now()));
+    auto enrolling = capf::enrol_over_network(loop_, server, config_.tls_profile, request, *this, progress);
+    auto enrolled = co_await std::move(enrolling);
+    code_.reset();
+    key_.reset();
+    if (progress.asked) expected_ = *progress.asked;
+    co_return enrolled;
+}
+
+void ClientIdentity::remember(const AuthCode& code, capf::CodeState state) {
+    Result<void> done;
+    if (state == capf::CodeState::refused) done = store_->remember_refused(code);
+    if (state == capf::CodeState::probably_used || state == capf::CodeState::used)
+        done = store_->remember_used(code);
+    if (!done) board_.log(log::store_warning, board_.name(), {done.error().text()});
+}
+
+net::Task<Result<const crypto::PrivateKey*>> ClientIdentity::key_for(capf::KeySpec spec) {
+    CO_TRY(pending, "load the pending key", store_->pending_key());
+    if (pending && capf::spec_of(pending->public_half()) == spec) {
+        key_ = std::move(pending);
+        co_return &*key_;
+    }
+    auto making = capf::make_key(loop_, spec);
+    CO_TRY(made, "make the key", co_await std::move(making));
+    CO_CHECK("save the pending key", store_->keep_pending_key(made));
+    key_ = std::move(made);
+    co_return &*key_;
+}
+
+net::Task<Result<void>> ClientIdentity::keep(const crypto::Certificate& certificate) {
+    identity_.emplace(crypto::Identity{*std::move(key_), certificate});
+    key_.reset();
+    unsaved_ = true;
+    unsaved_code_ = code_;
+    warned_.reset();
+    show();
+    save_pending();
+    co_return Result<void>{};
+}
+
+void ClientIdentity::save_pending() {
+    if (!unsaved_ || !identity_) return;
+    auto saved = store_->save(*identity_, unsaved_code_);
+    if (saved) saved = store_->forget_pending_key();
+    if (!saved) {
+        board_.log(log::store_warning, board_.name(), {saved.error().text()});
+        board_.note("unsaved", fmt::format("the new certificate is not saved yet: {}", saved.error().text()));
+        return;
+    }
+    unsaved_ = false;
+    unsaved_code_.reset();
+    board_.unnote("unsaved");
+}
+
+void ClientIdentity::show() {
+    const auto& certificate = identity_->certificate;
+    board_.edit().identity = control::IdentityStatus{certificate.not_before(), certificate.not_after(),
+                                                     certificate.sha256(), certificate.subject()};
+}
+
+std::optional<Error> ClientIdentity::check_dates(Instant now) {
+    if (!identity_) return std::nullopt;
+    const auto& certificate = identity_->certificate;
+    if (const auto threshold = expiry_threshold(certificate.not_after(), now);
+        threshold && (!warned_ || *threshold < *warned_)) {
+        warned_ = threshold;
+        board_.log(log::identity_expiring, board_.name(), {days_until(certificate.not_after(), now)});
+    }
+    return unusable(certificate, now);
+}
+
+}  // namespace tserver::link

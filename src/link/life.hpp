@@ -1,0 +1,92 @@
+// The life of one link, from nothing to carrying traffic, and again after every failure (design: trust,
+// identity, session, listen, relay, reconnect, watch). One Life is one configuration; another one makes a new
+// Life.
+#pragma once
+
+#include "base/backoff.hpp"
+#include "link/identity.hpp"
+#include "link/listener.hpp"
+#include "link/session.hpp"
+#include "link/trust_list.hpp"
+
+namespace tserver::link {
+
+class Life {
+public:
+    /// @param started  when the process began, for the time until the first `up`
+    Life(net::Loop& loop, config::LinkConfig config, Board& board, Steady::time_point started);
+    ~Life();
+    Life(const Life&) = delete;
+    Life& operator=(const Life&) = delete;
+
+    void start();
+
+    /// Drops the session, enrols with this code, and goes on.
+    net::Task<Result<std::string>> enrol(AuthCode code);
+    net::Task<Result<std::string>> confirm_trust(bool replace);
+    net::Task<Result<std::string>> refresh_trust();
+
+    [[nodiscard]] const config::LinkConfig& config() const noexcept { return config_; }
+    /// An enrolment is under way: it should end before this Life does, or its code is probably lost.
+    [[nodiscard]] bool enrolling() const noexcept { return enrolling_; }
+
+private:
+    net::Task<void> run();
+    net::Task<void> live_secure();
+    net::Task<void> live_plain();
+    net::Task<Result<void>> prepare();
+    net::Task<Result<void>> get_identity(std::optional<AuthCode> code);
+
+    /// Sessions, one after the other, until the steps before have to be done again.
+    net::Task<void> carry();
+    net::Task<Result<Session>> open_next();
+    net::Task<Result<void>> start_listening(Session& session);
+    net::Task<void> serve(Session session);
+    net::Task<void> relay(Session& session, os::Fd application);
+    net::Task<void> serve_on_demand();
+    void note_end(const Session& session, const Error& why);
+    void refused_application();
+    void enter_up(const Session& session);
+    [[nodiscard]] net::PeerCheck peer_check();
+    net::Task<Error> name_untrusted(Error error);
+
+    /// Waits before the next attempt as the error asks: a while, or for the operator.
+    net::Task<void> pause(Error error);
+    void report(const Error& error, std::chrono::milliseconds wait);
+
+    net::Task<void> keep_trust_fresh();
+    net::Task<void> watch_dates();
+    void trust_changed();
+    void drop(Error why);
+
+    net::Loop& loop_;
+    const config::LinkConfig config_;
+    Board& board_;
+    Steady::time_point started_;
+    bool secure_;
+
+    TrustList trust_;
+    ClientIdentity identity_;
+    std::optional<crypto::TlsContext> context_;
+    std::unique_ptr<Listener> listener_;
+    std::size_t next_host_ = 0;
+    Backoff backoff_;
+    unsigned idle_ends_ = 0;   ///< in a row: sessions the far side closed while no application used them
+    unsigned early_ends_ = 0;  ///< in a row: sessions that ended within seconds (sign of a duplicate)
+    bool on_demand_ = false;
+    bool enrolling_ = false;
+    std::optional<Steady::time_point> lost_;  ///< when the last session was lost, for the recovery time
+    std::optional<Fault> reported_;
+    Steady::time_point reported_at_{};
+
+    net::Relay* relay_ = nullptr;              ///< of the session in use
+    std::optional<crypto::Certificate> peer_;  ///< of the session that is open
+    std::optional<Error> dropped_;
+    net::Event drop_;
+    net::Event refresh_now_;
+    net::Job main_;
+    net::Job fresh_;
+    net::Job dates_;
+};
+
+}  // namespace tserver::link
