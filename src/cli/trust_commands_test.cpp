@@ -33,7 +33,7 @@ protected:
     TrustCommands& operator=(const TrustCommands&) = delete;
 
     std::string written(const Bytes& octets) const {
-        const auto path = (dir / "list.tlv").string();
+        auto path = (dir / "list.tlv").string();
         std::ofstream{path, std::ios::binary} << as_text(octets);
         return path;
     }

@@ -64,7 +64,7 @@ std::string days_text(long days) {
 
 /// "192.0.2.10 (cucm-pub)"; the address 0.0.0.0 of a token says nothing.
 std::string host_text(const trust::Record& record) {
-    const auto address = record.address == "0.0.0.0" ? std::string{} : record.address;
+    auto address = record.address == "0.0.0.0" ? std::string{} : record.address;
     if (record.dns.empty() || record.dns == address) return address;
     return address.empty() ? record.dns : fmt::format("{} ({})", address, record.dns);
 }

@@ -18,7 +18,7 @@ std::string key_of(const Record& record) {
 }
 
 std::string shown(const Record& record) {
-    if (const auto subject = record.subject(); !subject.empty()) return subject;
+    if (auto subject = record.subject(); !subject.empty()) return subject;
     const auto& host = record.dns.empty() ? record.address : record.dns;
     return fmt::format("{} ({})", host.empty() ? "no name" : host,
                        record.hash ? "hash only" : "no certificate");

@@ -11,6 +11,9 @@ namespace {
 using crypto::Digest;
 
 constexpr unsigned smallest_key = 1024;
+// A hostile list must not buy minutes of RSA with one file.
+constexpr unsigned largest_key = 8192;
+constexpr int most_candidates = 16;
 
 /// DER of DigestInfo up to the hash, parameters NULL (RFC 8017, section 9.2, note 1). A signature is compared
 /// with the whole of it, octet for octet: nothing in it is parsed, so nothing can hide in it.
@@ -85,10 +88,10 @@ Attempt attempt(const List& list, const Record& record, const crypto::Certificat
             fail(Fault::CTL_SIG_ALGO, fmt::format("record {}: the signer's key is not RSA", record.index)),
             false};
     const auto who = fmt::format("record {} ({}, {})", record.index, certificate.subject(), key->text());
-    if (key->bits() < smallest_key)
-        return {
-            fail(Fault::CTL_SIG_ALGO, fmt::format("{}: the smallest key taken is RSA-{}", who, smallest_key)),
-            false};
+    if (key->bits() < smallest_key || key->bits() > largest_key)
+        return {fail(Fault::CTL_SIG_ALGO,
+                     fmt::format("{}: keys from RSA-{} to RSA-{} are taken", who, smallest_key, largest_key)),
+                false};
     const auto octets = (key->bits() + 7) / 8;
     if (list.header.signature.size() != octets)
         return {fail(Fault::CTL_SIG_INVALID, fmt::format("{}: the signature has {} octets, the key {}", who,
@@ -126,9 +129,11 @@ std::string no_candidate(const List& list, const List& trusted) {
 Result<Verified> verify(const List& list, const List& trusted) {
     std::optional<Error> refusal;
     bool opened = false;
+    int candidates = 0;
     for (const auto& record : trusted.records) {
         const auto* certificate = record.role == Role::sast ? record.usable() : nullptr;
         if (certificate == nullptr || !spells_serial(list.header.signer_serial, *certificate)) continue;
+        if (++candidates > most_candidates) break;
         auto tried = attempt(list, record, *certificate);
         if (tried.result) return std::move(tried.result);
         if (!refusal || (tried.opened && !opened)) refusal = std::move(tried.result).error();

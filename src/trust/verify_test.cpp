@@ -117,7 +117,7 @@ TEST(Signer, WithAKeyThatCanBeFactoredIsNotTaken) {
     const auto list = list_of({.records = {}, .digest = Digest::sha1, .code = 1}, weak);
     const auto error = verify(list, list).error();
     EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
-    EXPECT_THAT(error.detail, HasSubstr("the smallest key taken is RSA-1024"));
+    EXPECT_THAT(error.detail, HasSubstr("keys from RSA-1024 to RSA-8192 are taken"));
 }
 
 TEST(Change, OfAnyOctetOutsideTheSignatureTlvIsNoticed) {
