@@ -9,6 +9,7 @@
 
 #include "cli/config_commands.hpp"
 #include "cli/daemon_commands.hpp"
+#include "cli/store_commands.hpp"
 #include "cli/trust_commands.hpp"
 #include "config/config.hpp"
 
@@ -40,6 +41,7 @@ public:
         add_config();
         add_link();
         add_trust();
+        add_store();
     }
 
     [[nodiscard]] int call() const { return action_(); }
@@ -202,6 +204,46 @@ private:
         return link_.empty() ? std::nullopt : std::optional{link_};
     }
 
+    void add_store() {
+        auto& store = *group(app_, "store", "Look at the encrypted store, and take certificates out of it");
+        store.fallthrough();
+        auto* config = store.add_option("--config", store_.config, "configuration that names the store");
+        config->capture_default_str();
+        store.add_option("--path", store_.path, "the store itself (tls-cert-path)")->excludes(config);
+        store.add_option(
+            "--passphrase-file", store_.passphrase_file,
+            "file with the passphrase; - is standard input (default: the configuration's, or a question)");
+        command(store, "list", "The identities and the trust list of the store; asks for no passphrase",
+                "Example: tserverctl store list\n"
+                "Exit: 0 listed, 31 damaged, 32 of another host, 34 open to others, 37 no store.",
+                [this] { return store_list(terms_, store_); });
+        auto* check =
+            command(store, "check", "Open every identity and the trust list; changes nothing",
+                    "Example: tserverctl store check --path /etc/tserver/store\n"
+                    "Exit: 0 all whole, 30 wrong passphrase, 31 damaged, 32 of another host, 34 open to "
+                    "others, 37 no such identity.",
+                    [this] { return store_check(terms_, store_, named_link()); });
+        check->add_option("NAME", link_, "link or instance ID (default: all)");
+        auto* taken = command(
+            store, "export", "Take a certificate, or key and certificate, out of the store",
+            "Example: tserverctl store export link-tls-1 > cti01.pem\n"
+            "Example: tserverctl store export cti01 --with-key --out cti01.p12\n"
+            "Exit: 0 written, 4 the file exists, 30 wrong passphrase, 31 damaged, 37 no such identity.",
+            [this] { return store_export(terms_, store_, export_); });
+        taken->add_option("NAME", export_.name, "link or instance ID")->required();
+        taken->add_option("--out", export_.file, "a new file (default: standard output)");
+        taken->add_flag("--with-key", export_.with_key,
+                        "key and certificate as PKCS#12 under a new passphrase");
+        taken->add_option("--new-passphrase-file", export_.new_passphrase_file,
+                          "file with the new passphrase; - is standard input (default: asked for)");
+        auto* confirm =
+            command(store, "confirm", "Say that this host is the only one with an identity",
+                    "Example: tserverctl store confirm link-tls-1 && tserverctl link start link-tls-1\n"
+                    "Exit: 0 confirmed, 37 no such identity.",
+                    [this] { return store_confirm(terms_, store_, link_); });
+        confirm->add_option("NAME", link_, "link or instance ID")->required();
+    }
+
     CLI::App& app_;
     Terms terms_;
     Action action_;
@@ -214,6 +256,8 @@ private:
     std::string code_file_;
     std::string list_;
     std::string held_;
+    StoreSource store_{.config = "/etc/tserver/tserver.conf", .path = {}};
+    StoreExport export_{.name = {}};
 };
 
 }  // namespace

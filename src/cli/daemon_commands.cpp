@@ -216,7 +216,7 @@ int enrol(const Terms& terms, const std::string& link, const std::optional<std::
     if (!daemon) return say_error(terms, daemon.error());
     const auto text = read_secret("Authentication code of the CAPF profile: ", source);
     if (!text) return say_error(terms, text.error());
-    const auto code = AuthCode::parse(text->reveal());
+    const auto code = AuthCode::parse(trim(text->reveal()));
     if (!code) return say_error(terms, code.error());
     const json::string digits{code->reveal().data(), code->reveal().size()};
     json::object request{{"command", "enrol"}, {"link", link}, {"code", digits}};

@@ -6,7 +6,6 @@
 
 #include <array>
 
-#include "base/text.hpp"
 #include "os/fd.hpp"
 
 namespace tserver::cli {
@@ -28,7 +27,8 @@ Result<Secret> line_from(int descriptor, const std::string& name) {
         if (text.size() == most) return fail(Fault::UNREADABLE, name + ": the line is too long");
         text += octet;
     }
-    Secret out{trim(text)};
+    if (text.ends_with('\r')) text.pop_back();
+    Secret out{text};
     wipe(text);
     return out;
 }

@@ -11,7 +11,7 @@
 
 namespace tserver::cli {
 
-/// One line without its end.
+/// One line without its end (LF or CRLF); blanks are kept, as they may belong to a passphrase.
 /// @param source  a path, or "-" for standard input; nothing: ask on the terminal
 /// @return UNREADABLE; USAGE when there is no terminal to ask on
 Result<Secret> read_secret(std::string_view prompt, const std::optional<std::string>& source);

@@ -17,6 +17,16 @@ Result<Bytes> read_file(const std::string& path, std::size_t most) {
     return read_all(file, path, most, Fault::UNREADABLE);
 }
 
+Result<void> create_file(const std::string& path, ByteView content, unsigned mode) {
+    const Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    if (!file) return failed(path, errno, errno == EEXIST ? Fault::UNREADABLE : Fault::STORE_IO);
+    auto outcome = write_all(file, path, content);
+    if (outcome && (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0 || ::fsync(file.get()) != 0))
+        outcome = failed(path, errno, Fault::STORE_IO);
+    if (!outcome) ::unlink(path.c_str());  // ours: it did not exist before
+    return outcome;
+}
+
 Result<void> replace_file(const std::string& path, ByteView content, unsigned mode) {
     const auto slash = path.find_last_of('/');
     const auto directory = slash == std::string::npos ? std::string{"."} : path.substr(0, slash + 1);

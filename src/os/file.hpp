@@ -18,4 +18,8 @@ Result<Bytes> read_file(const std::string& path, std::size_t most);
 /// @return DISK_FULL, PERMISSION, STORE_IO
 Result<void> replace_file(const std::string& path, ByteView content, unsigned mode);
 
+/// A new file, synced; what is there is never touched.  @return UNREADABLE when `path` exists (also as a
+/// link); the same as replace_file()
+Result<void> create_file(const std::string& path, ByteView content, unsigned mode);
+
 }  // namespace tserver::os

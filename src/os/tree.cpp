@@ -215,10 +215,15 @@ Result<std::unique_ptr<Tree>> open_tree(const std::string& path, Access access) 
                       errno == ENOENT || errno == ENOTDIR ? Fault::STORE_MISSING : Fault::STORE_IO);
     struct stat about {};
     if (::fstat(directory.get(), &about) != 0) return failed(path, errno, Fault::STORE_IO);
+    // A reader finds out by itself what it may read; what a stranger writes, the owner could not read any
+    // more (F20).
     const auto self = ::geteuid();
-    if (self != 0 && about.st_uid != self)
-        return fail(Fault::STORE_MODE, fmt::format("{} belongs to {}: chown -R {} {}", path,
-                                                   user_name(about.st_uid), user_name(self), quoted(path)));
+    if (access == Access::read_write && self != 0 && about.st_uid != self) {
+        const auto owner = user_name(about.st_uid);
+        return fail(Fault::STORE_MODE,
+                    fmt::format("{} belongs to {} and this runs as {}: run it as {}, or chown -R {} {}", path,
+                                owner, user_name(self), owner, user_name(self), quoted(path)));
+    }
     if ((about.st_mode & 022U) != 0)
         return fail(Fault::STORE_MODE,
                     fmt::format("{} has mode {:04o}, others can write to it: chmod go-w {}", path,

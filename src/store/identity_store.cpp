@@ -285,7 +285,10 @@ Result<void> confirm_identity_host(const std::string& path, const InstanceId& id
     TRY(tree, os::open_tree(path, os::Access::read_write));
     const auto folder = identity_folder(id);
     CHECK(tree->look(folder));
-    TRY(lock, take_lock(*tree, folder));
+    // A link that waits for this confirmation may hold the lock. It uses no foreign generation, and each
+    // meta.json is replaced in one step, so the two do not disturb each other.
+    const auto lock = take_lock(*tree, folder);
+    if (!lock && lock.error().fault != Fault::STORE_IN_USE) return tl::unexpected(lock.error());
     return adopt(*tree, folder, this_host());
 }
 

@@ -133,7 +133,8 @@ struct IdentitySummary {
 Result<std::vector<IdentitySummary>> list_identities(const std::string& path);
 /// @return as IdentityStore::load(), and STORE_MISSING; a foreign host is no error here.
 Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& id, const Secret& passphrase);
-/// confirm_host() without the passphrase: takes the lock.  @return STORE_IN_USE too
+/// confirm_host() without the passphrase, also while a link waits for it.  @return STORE_MISSING, STORE_MODE,
+/// STORE_IO
 Result<void> confirm_identity_host(const std::string& path, const InstanceId& id);
 
 }  // namespace tserver::store
