@@ -42,8 +42,9 @@ bool apply(SSL_CTX* context, const ProfileRow& row) {
     SSL_CTX_set_options(context,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | row.options);
     if (row.options == 0) SSL_CTX_clear_options(context, SSL_OP_LEGACY_SERVER_CONNECT);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+    // A ticket is no reason to come back empty-handed while a record of the application waits behind it.
+    SSL_CTX_set_mode(
+        context, SSL_MODE_AUTO_RETRY | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(context, static_cast<long>(tls_chain_limit));
     return SSL_CTX_set_min_proto_version(context, row.lowest) == 1 &&

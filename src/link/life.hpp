@@ -21,6 +21,10 @@ public:
 
     void start();
 
+    /// Takes options that the running session does not depend on; they count from the next step that reads
+    /// them.
+    void adjust(config::LinkConfig config) { config_ = std::move(config); }
+
     /// Drops the session, enrols with this code, and goes on.
     net::Task<Result<std::string>> enrol(AuthCode code);
     net::Task<Result<std::string>> confirm_trust(bool replace);
@@ -60,7 +64,7 @@ private:
     void drop(Error why);
 
     net::Loop& loop_;
-    const config::LinkConfig config_;
+    config::LinkConfig config_;
     Board& board_;
     Steady::time_point started_;
     bool secure_;

@@ -1,0 +1,72 @@
+// tserver-link: one link, started by tserver and never by hand.
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "link/process.hpp"
+#include "net/worker.hpp"
+#include "os/process.hpp"
+
+namespace {
+
+using namespace tserver;
+
+/// SIGTERM ends the link as its parent's word does. SIGINT goes to the whole terminal group: tserver decides.
+os::Fd termination_signal() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGHUP, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN);
+    return os::Fd{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+}
+
+net::Task<int> terminated(net::Loop& loop, int signals) {
+    co_await net::readable(loop, signals);
+    co_return 0;
+}
+
+net::Task<void> live(net::Loop& loop, link::Process& process, int signals, int& code) {
+    auto race = net::first_of(process.run(), terminated(loop, signals));
+    const auto end = co_await std::move(race);
+    code = end.index() == 0 ? std::get<0>(end) : std::get<1>(end);
+    loop.stop();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto started = Steady::now();
+    if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
+        std::printf("tserver-link %s\n", TSERVER_VERSION);
+        return 0;
+    }
+    auto channel = control::inherited_channel();
+    if (!channel) {
+        std::fputs("tserver-link is started by tserver, one for each link: run tserver --config FILE\n",
+                   stderr);
+        return 2;
+    }
+    log::Log::Setup setup;
+    setup.journal = std::getenv("JOURNAL_STREAM") != nullptr;
+    log::Log log{setup};
+    if (auto kept = os::keep_memory_private(); !kept) {
+        log.write(log::store_warning, {"?"}, {kept.error().text()});
+    }
+    const auto signals = termination_signal();
+    int code = 1;
+    {
+        net::Loop loop;
+        link::Process process{loop, *std::move(channel), log, started};
+        const net::Job living{live(loop, process, signals.get(), code)};
+        loop.run();
+    }
+    if (net::workers_busy())
+        _exit(code);  // a key is still being made: static objects must outlive its thread
+    return code;
+}

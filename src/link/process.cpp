@@ -1,0 +1,139 @@
+#include "link/process.hpp"
+
+#include "base/overloaded.hpp"
+#include "config/wire.hpp"
+
+namespace tserver::link {
+namespace {
+
+constexpr auto look_again = std::chrono::milliseconds{100};
+
+net::Task<void> answer(control::Channel& channel, std::uint32_t request,
+                       net::Task<Result<std::string>> work) {
+    auto outcome = co_await std::move(work);
+    control::FromLink message{control::Answer{request, std::move(outcome)}};
+    channel.send(message);
+}
+
+/// What a session that runs does not depend on: these are taken with the next connection, refresh or
+/// enrolment.
+bool same_session(const config::LinkConfig& a, const config::LinkConfig& b) {
+    auto like = b;
+    like.connect_timeout = a.connect_timeout;
+    like.handshake_timeout = a.handshake_timeout;
+    like.enrol_timeout = a.enrol_timeout;
+    like.keepalive_idle = a.keepalive_idle;
+    like.keepalive_interval = a.keepalive_interval;
+    like.keepalive_probes = a.keepalive_probes;
+    like.user_timeout = a.user_timeout;
+    like.reconnect_min = a.reconnect_min;
+    like.reconnect_max = a.reconnect_max;
+    like.trust_refresh = a.trust_refresh;
+    like.tftp_timeout = a.tftp_timeout;
+    like.server_expiry = a.server_expiry;
+    like.ctl_fingerprint = a.ctl_fingerprint;
+    like.ctl_source = a.ctl_source;
+    like.ctl_http_port = a.ctl_http_port;
+    like.capf_version = a.capf_version;
+    if (!b.auth_code)
+        like.auth_code = a.auth_code;  // a used code may be taken out: the certificate is in the store
+    return like == a;
+}
+
+}  // namespace
+
+Process::Process(net::Loop& loop, os::Fd channel, log::Log& log, Steady::time_point started)
+    : loop_{loop}, channel_{loop, std::move(channel)}, log_{log}, started_{started} {}
+
+Process::~Process() = default;
+
+net::Task<int> Process::run() {
+    for (;;) {
+        auto receiving = channel_.receive();
+        auto frame = co_await std::move(receiving);
+        if (!frame || !*frame) co_return frame ? 0 : 1;
+        auto taking = take(**std::move(frame));
+        auto going_on = co_await std::move(taking);
+        if (!going_on) {
+            log_.write(log::link_process_stopped, {board_ ? board_->status().name : "?"}, {getpid()},
+                       {going_on.error().text()});
+            co_return 1;
+        }
+        if (!*going_on) co_return 0;
+    }
+}
+
+/// @return false when the process is to end
+net::Task<Result<bool>> Process::take(control::Frame frame) {
+    CO_TRY(message, "channel", control::to_link(frame));
+    std::erase_if(answering_, [](const net::Job& job) { return !job.running(); });
+    co_return std::visit(overloaded{
+                             [&](const control::Configure& order) -> Result<bool> {
+                                 CHECK(configure(order));
+                                 return true;
+                             },
+                             [&](const control::Stop&) -> Result<bool> { return false; },
+                             [&](const control::Ping&) -> Result<bool> {
+                                 channel_.send(control::FromLink{control::Pong{}});
+                                 if (board_) board_->report_traffic();
+                                 return true;
+                             },
+                             [&](const control::Enrol& order) -> Result<bool> {
+                                 answer_later(order.request, [&] { return life_->enrol(order.code); });
+                                 return true;
+                             },
+                             [&](const control::ConfirmTrust& order) -> Result<bool> {
+                                 answer_later(order.request,
+                                              [&] { return life_->confirm_trust(order.replace); });
+                                 return true;
+                             },
+                             [&](const control::RefreshTrust& order) -> Result<bool> {
+                                 answer_later(order.request, [&] { return life_->refresh_trust(); });
+                                 return true;
+                             },
+                         },
+                         message);
+}
+
+template <class Request>
+void Process::answer_later(std::uint32_t request, Request work) {
+    if (!life_) {
+        Result<std::string> not_yet = fail(Fault::CONTROL_PROTOCOL, "no configuration has come yet");
+        channel_.send(control::FromLink{control::Answer{request, std::move(not_yet)}});
+        return;
+    }
+    answering_.emplace_back(answer(channel_, request, work()));
+}
+
+Result<void> Process::configure(const control::Configure& order) {
+    log_.set_level(order.log_level);
+    TRY(config, config::decode(as_bytes(order.link.reveal())));
+    const bool first = !life_;
+    if (!first && life_->enrolling()) {
+        next_ = std::move(config);
+        if (!changing_.running()) changing_ = net::Job{use_after_enrolment()};
+        return {};
+    }
+    use(std::move(config));
+    if (first) channel_.send(control::FromLink{control::Ready{}});
+    return {};
+}
+
+void Process::use(config::LinkConfig config) {
+    if (life_ && same_session(life_->config(), config)) return life_->adjust(std::move(config));
+    answering_.clear();
+    life_.reset();
+    const auto traffic = board_ ? board_->traffic : net::RelayCount{};
+    board_ = std::make_unique<Board>(loop_, channel_, log_, config);
+    board_->traffic = traffic;
+    life_ = std::make_unique<Life>(loop_, std::move(config), *board_, started_);
+    life_->start();
+}
+
+/// An enrolment that is under way ends within its own budget; cutting it off would cost its code.
+net::Task<void> Process::use_after_enrolment() {
+    while (life_->enrolling()) co_await net::sleep(loop_, look_again);
+    use(*std::exchange(next_, std::nullopt));
+}
+
+}  // namespace tserver::link
