@@ -89,6 +89,16 @@ TEST(Signer, ThatOpensTheSignatureGivesTheReasonEvenIfAnotherCandidateFailedFirs
     EXPECT_THAT(error.detail, HasSubstr("the SHA-512 of the file is not the signed one"));
 }
 
+TEST(Signer, IsSoughtAmong16CandidatesAtMost) {
+    const auto rogue = test::record(0, test::signer("rogue").certificate);
+    for (const std::size_t before : {15U, 16U}) {
+        std::vector<Bytes> records(before, rogue);
+        records.push_back(test::record(0, recovery().certificate));
+        const auto list = list_of({.records = std::move(records)}, recovery());
+        EXPECT_EQ(verify(list, list).has_value(), before == 15) << before << " records before the signer's";
+    }
+}
+
 TEST(Signer, WithAHashOnlyRecordIsNotTrusted) {
     const auto& certificate = recovery().certificate;
     const auto list =
