@@ -62,7 +62,7 @@ private:
 class Server {
 public:
     static constexpr std::size_t most_clients = 32;
-    static constexpr std::size_t longest_request = 64 * 1024;
+    static constexpr std::size_t longest_request = std::size_t{64} * 1024;
 
     struct Limits {
         std::chrono::milliseconds idle{60'000};   ///< between a client's requests
