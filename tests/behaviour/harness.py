@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -168,6 +169,15 @@ class Site:
                 answer += part
         return json.loads(answer)
 
+    def counts(self):
+        """What ucmsim has counted since its start."""
+        return self.tell_cluster("status")["counts"]
+
+    def arm(self, n, code):
+        """Sets the CAPF profile of link n to Install/Upgrade with this code, as the administrator does."""
+        answer = self.tell_cluster(f"profile user=cti,instance={self.instance(n)},code={code}")
+        assert answer["ok"], answer
+
     # --- tserver -----------------------------------------------------------------------------------------------
 
     def options(self, tls=True, **more):
@@ -268,6 +278,14 @@ class Site:
                 return None
         return wait_for(f"connection to link {n}", connect, within)
 
+    def refused(self, n=1):
+        """Whether a connection to link n is refused."""
+        try:
+            socket.create_connection(self.listen(n), timeout=5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def run(self, command, log, environment=None):
         self.programs.append(Program(command, self.directory / log, environment))
         return self.programs[-1]
@@ -287,3 +305,20 @@ def receive(connection, count):
             raise AssertionError(f"the connection ended after {len(out)} of {count} octets")
         out += part
     return out
+
+
+def exchange(connection, data):
+    """What comes back for `data`, read while it is sent."""
+    sending = threading.Thread(target=connection.sendall, args=(data,), daemon=True)
+    sending.start()
+    out = receive(connection, len(data))
+    sending.join()
+    return out
+
+
+def read_to_end(connection):
+    """Everything up to the end of the stream."""
+    out = bytearray()
+    while part := connection.recv(1 << 16):
+        out += part
+    return bytes(out)
