@@ -95,10 +95,11 @@ net::Task<Result<Session>> open_secure(net::Loop& loop, const config::LinkConfig
 
 net::Task<Error> watch_idle(net::Loop& loop, Session& session) {
     for (;;) {
-        if (session.far->end_held_back()) {
-            if (const auto end = take(session)) co_return end_of(*session.far, *end);
-        }
         const bool may_read = session.early.empty();
+        if (may_read && session.far->held_back()) {
+            if (const auto end = take(session)) co_return end_of(*session.far, *end);
+            continue;
+        }
         co_await net::ready_for(loop, session.far->descriptor(), may_read ? EPOLLIN : EPOLLRDHUP);
         if (!may_read) co_return Error{Fault::CTI_CLOSED, "closed by the CTIManager", {}};
         if (const auto end = take(session)) co_return end_of(*session.far, *end);

@@ -31,8 +31,8 @@ public:
     /// One recv; every complete piece of plain text goes to `into`, which has room for `pull_room` octets.
     /// With octets and an end in the same go, the octets come first and the end with the next call.
     virtual Pulled pull(std::span<std::uint8_t> into) = 0;
-    /// True when the next pull() has an end to tell that no descriptor will announce.
-    [[nodiscard]] virtual bool end_held_back() const noexcept = 0;
+    /// True when the next pull() has octets or an end to tell that no descriptor will announce.
+    [[nodiscard]] virtual bool held_back() const noexcept = 0;
 
     /// Takes all of `octets` (at most `push_room`), then one send. Only when nothing is unsent.
     /// @return false when the connection has failed

@@ -15,7 +15,7 @@ public:
     explicit PlainStream(os::Fd socket) : socket_{std::move(socket)}, out_{new Out} {}
 
     Pulled pull(std::span<std::uint8_t> into) override;
-    [[nodiscard]] bool end_held_back() const noexcept override { return false; }
+    [[nodiscard]] bool held_back() const noexcept override { return false; }
     bool push(ByteView octets) override;
     bool flush() override;
     [[nodiscard]] bool unsent() const noexcept override { return begin_ != end_; }

@@ -112,7 +112,7 @@ void Relay::read_far() {
         down_begin_ = 0;
         down_end_ = count;
         if (deliver_down() != Delivered::all) return;
-    } while (far_.end_held_back() || !far_half_.watched);
+    } while (far_.held_back() || !far_half_.watched);
 }
 
 Relay::Delivered Relay::deliver_down() {
@@ -217,7 +217,7 @@ Task<RelayEnd> Relay::run() {
         half->interest = EPOLLIN;
         loop_.add(half->side == Side::application ? application_.get() : far_.descriptor(), *half, EPOLLIN);
     }
-    if (deliver_down() == Delivered::all && far_.end_held_back()) read_far();
+    if (deliver_down() == Delivered::all && far_.held_back()) read_far();
     if (!end_) update_interest();
     co_await over_.wait();
 

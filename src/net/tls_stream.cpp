@@ -164,14 +164,19 @@ bool TlsStream::flush() {
 }
 
 Pulled TlsStream::pull(std::span<std::uint8_t> into) {
-    if (later_) return {*later_, 0};
-    // While own messages of OpenSSL cannot leave (a peer that asks for KeyUpdates and reads nothing), read no
-    // more.
-    if (out_end_ > out_room - own_room) return {Got::nothing, 0};
-    if (!at_end_ && fill() == Fill::failed) later_ = Got::failed;
+    if (later_ && !more_) return {*later_, 0};
+    if (out_end_ > out_room - own_room) {
+        // Room for a hundred answers beside a full push is used up.
+        failure_ = {Kind::other, {}, "the peer asks for key updates and reads nothing", {}};
+        later_ = Got::failed;
+        return {Got::failed, 0};
+    }
+    // A record that came in two parts lies in OpenSSL's buffer, so a full buffer of ours may give more plain
+    // text than `into` holds. The rest is fetched before anything new is received.
+    if (!std::exchange(more_, false) && !at_end_ && fill() == Fill::failed) later_ = Got::failed;
     const bool fresh = in_end_ != in_begin_;
     const auto count = later_ ? 0 : decrypt(into);
-    if (fresh && in_end_ == in_begin_ && !later_) heard_ = true;
+    if (count > 0 || (fresh && in_end_ == in_begin_ && !later_)) heard_ = true;
     if (unsent() && !flush()) later_ = Got::failed;
     if (count > 0) return {Got::octets, count};
     return {later_.value_or(Got::nothing), 0};
@@ -186,15 +191,16 @@ std::size_t TlsStream::decrypt(std::span<std::uint8_t> into) {
             continue;
         }
         const int error = SSL_get_error(ssl_.get(), 0);
-        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
+        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return count;
         if (error == SSL_ERROR_ZERO_RETURN) {
             later_ = Got::ended;
         } else {
             failure_ = classify(error);
             later_ = failure_.kind == Kind::closed ? Got::torn : Got::failed;
         }
-        break;
+        return count;
     }
+    more_ = true;
     return count;
 }
 

@@ -43,7 +43,7 @@ public:
 
     // --- step by step ---
     Pulled pull(std::span<std::uint8_t> into) override;
-    [[nodiscard]] bool end_held_back() const noexcept override { return later_.has_value(); }
+    [[nodiscard]] bool held_back() const noexcept override { return more_ || later_; }
     bool push(ByteView octets) override;
     bool flush() override;
     [[nodiscard]] bool unsent() const noexcept override { return out_begin_ != out_end_; }
@@ -89,6 +89,7 @@ private:
     bool heard_ = false;                       ///< a record was read after the handshake
     bool at_end_ = false;                      ///< recv has returned 0
     bool ending_ = false;                      ///< end() was called: FIN follows the last octet
+    bool more_ = false;                        ///< the last pull() ended for want of room, not of records
     std::optional<Got> later_;  ///< an end that was seen behind octets, and every end from then on
     TlsFailure failure_{Kind::other, {}, {}, {}};
     std::optional<int> alert_;
