@@ -31,7 +31,7 @@ class KeyKeeper {
 public:
     virtual ~KeyKeeper() = default;
     /// A key of this kind, durable before this returns: the one that waits from an earlier attempt if it
-    /// fits, otherwise a new one (make_key()). It stays valid and unchanged until the next call.
+    /// fits, otherwise a new one (make_key()). It stays valid until the next call, of keep() too.
     virtual Task<Result<const crypto::PrivateKey*>> key_for(KeySpec spec) = 0;
     /// Saves the certificate with the key of the last key_for(), durable before this returns. Called once,
     /// after every check has passed; an error is told to the server and returned by the enrolment, and the

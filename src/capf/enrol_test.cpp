@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "capf/script.hpp"
 #include "net/wait.hpp"
+#include "tests/support/capf_script.hpp"
 
 namespace tserver::capf {
 namespace {

@@ -179,7 +179,10 @@ bool Certificate::issued_by(const Certificate& issuer) const {
 
 bool Certificate::allows_client_auth() const {
     const auto flags = X509_get_extension_flags(raw());
-    return (flags & EXFLAG_XKUSAGE) == 0 || (X509_get_extended_key_usage(raw()) & XKU_SSL_CLIENT) != 0;
+    // All bits are set where there is no key usage.
+    const bool signs = (X509_get_key_usage(raw()) & KU_DIGITAL_SIGNATURE) != 0;
+    return signs &&
+           ((flags & EXFLAG_XKUSAGE) == 0 || (X509_get_extended_key_usage(raw()) & XKU_SSL_CLIENT) != 0);
 }
 
 }  // namespace tserver::crypto

@@ -38,7 +38,8 @@ public:
     [[nodiscard]] Result<PublicKey> public_key() const;
     /// Name and signature both fit `issuer`. Dates and usage are not looked at.
     [[nodiscard]] bool issued_by(const Certificate& issuer) const;
-    /// True unless an extended key usage is there and leaves out TLS client authentication.
+    /// True unless a key usage is there and leaves out digital signatures, or an extended key usage is there
+    /// and leaves out TLS client authentication.
     [[nodiscard]] bool allows_client_auth() const;
 
     [[nodiscard]] x509_st* raw() const;

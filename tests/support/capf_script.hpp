@@ -108,7 +108,7 @@ private:
 };
 
 inline std::string file(const std::string& name) {
-    std::ifstream in{std::string{TSERVER_TEST_DATA} + "/capf/" + name, std::ios::binary};
+    std::ifstream in{fmt::format("{}/capf/{}", TSERVER_TEST_DATA, name), std::ios::binary};
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 inline crypto::Certificate certificate(const std::string& name) {
