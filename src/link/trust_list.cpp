@@ -29,13 +29,6 @@ tftp::Source source_of(const config::LinkConfig& config) {
     return source;
 }
 
-std::string unverified_text(const store::HeldList& held) {
-    return fmt::format(
-        "the trust list is of first use, unverified: compare SHA-256 {} with `show ctl`, then `tserverctl "
-        "trust confirm`",
-        held.sha256);
-}
-
 }  // namespace
 
 TrustList::TrustList(net::Loop& loop, const config::LinkConfig& config, Board& board)
@@ -160,11 +153,6 @@ void TrustList::show(const store::HeldList& held) {
             shown.certificates.push_back(
                 {certificate->subject(), {trust::role_name(record.role)}, certificate->not_after()});
         }
-    }
-    if (shown.unverified) {
-        board_.note("unverified", unverified_text(held));
-    } else {
-        board_.unnote("unverified");
     }
 }
 

@@ -11,6 +11,7 @@ Each site has loopback addresses of its own (127.100.n.*, n held by a lock that 
 directory of its own, and ends every process it started. Programs are taken from $TSERVER_BIN. Waiting is always on a
 condition with a deadline; there is no other sleep.
 """
+import ctypes
 import fcntl
 import json
 import os
@@ -64,12 +65,17 @@ def wait_for(what, condition, within=30.0, step=0.05):
 class Program:
     """A process with its standard error in a file; its own session, so that all of it can be ended."""
 
+    @staticmethod
+    def end_with_parent():
+        """A test that is killed leaves nothing behind: PR_SET_PDEATHSIG (prctl(2))."""
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
     def __init__(self, arguments, log, environment=None):
         self.log = pathlib.Path(log)
         with open(log, "ab") as errors:
             self.process = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
-                                            env=environment)
+                                            env=environment, preexec_fn=self.end_with_parent)
         self.pid = self.process.pid
 
     def line(self, start, within=20.0):
