@@ -35,8 +35,8 @@ bool is_control(std::string_view character) {
     const auto first = static_cast<unsigned char>(character[0]);
     if (character.size() == 1) return first < 0x20 || first == 0x7F;
     // C1 controls, and the characters that turn the direction of text around.
-    if (character.size() == 2) return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
     const auto second = static_cast<unsigned char>(character[1]);
+    if (character.size() == 2) return (first == 0xC2 && second < 0xA0) || (first == 0xD8 && second == 0x9C);
     const auto third = static_cast<unsigned char>(character[2]);
     return first == 0xE2 &&
            ((second == 0x80 && ((third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE))) ||

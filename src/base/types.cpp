@@ -1,5 +1,6 @@
 #include "base/types.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,8 +13,14 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_host_character(char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_'; }
-bool is_address_character(char c) {
-    return is_letter(c) || is_digit(c) || c == ':' || c == '.' || c == '%' || c == '-' || c == '_';
+
+/// RFC 4291, section 2.2, and a zone id behind '%' (RFC 4007, section 11).
+bool is_ipv6_address(std::string_view text) {
+    const auto percent = text.find('%');
+    const auto zone = percent == std::string_view::npos ? "0" : text.substr(percent + 1);
+    in6_addr address{};
+    return inet_pton(AF_INET6, std::string{text.substr(0, percent)}.c_str(), &address) == 1 &&
+           !zone.empty() && std::ranges::all_of(zone, is_host_character);
 }
 
 }  // namespace
@@ -46,10 +53,9 @@ Result<Host> Host::parse(std::string_view text) {
     if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
     const bool address = text.find(':') != std::string_view::npos;
     if (!address && text.size() > 1 && text.back() == '.') text.remove_suffix(1);
-    const bool good = !text.empty() && text.size() <= 253 &&
-                      std::ranges::all_of(text, address ? is_address_character : is_host_character);
-    if (!good || (!address && (text.front() == '-' || text.front() == '.' ||
-                               text.find("..") != std::string_view::npos))) {
+    const bool name = !text.empty() && text.size() <= 253 && std::ranges::all_of(text, is_host_character) &&
+                      text.front() != '-' && text.front() != '.' && text.find("..") == std::string_view::npos;
+    if (!(address ? is_ipv6_address(text) : name)) {
         return fail(Fault::CONFIG_VALUE, fmt::format("\"{}\" is not a host name or address", escape(whole)));
     }
     return Host{std::string{text}};
