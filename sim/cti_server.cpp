@@ -118,7 +118,7 @@ void CtiServer::serve(std::size_t node, bool tls, Fd fd, const Address& peer, st
         }
         context_used = *made;
     }
-    auto connection = std::make_shared<CtiConnection>(number, node, tls, peer.str(), fd.get(), &stop);
+    auto connection = std::make_shared<CtiConnection>(number, node, tls, peer.str(), fd.get(), stop);
     Stream stream = context_used ? Stream{std::move(fd), context_used.get()} : Stream{std::move(fd)};
     CtiSession session{cluster_, *this, *connection, std::move(stream), stop};
     {

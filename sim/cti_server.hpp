@@ -11,6 +11,10 @@ namespace tserver::sim {
 
 /// An accepted connection as the others see it; fields but the counts are guarded by CtiServer's mutex.
 struct CtiConnection {
+    CtiConnection(std::uint64_t n, std::size_t at_node, bool over_tls, std::string from, int descriptor,
+                  Stop& end)
+        : number{n}, node{at_node}, tls{over_tls}, peer{std::move(from)}, fd{descriptor}, stop{&end} {}
+
     std::uint64_t number;  ///< order of accept over all ports, from 1
     std::size_t node;
     bool tls;

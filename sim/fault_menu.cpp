@@ -205,6 +205,7 @@ Result<void> check_value(const FaultItem& item, std::optional<std::string_view> 
 
 tl::unexpected<Error> unknown(std::string_view name) {
     std::vector<std::string_view> names;
+    names.reserve(items.size());
     for (const auto& item : items) names.push_back(item.name);
     const auto near = nearest(name, names);
     return fail(Fault::USAGE, "no fault " + escape(name) + (near ? "; perhaps " + std::string{*near} : ""));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "crypto/openssl.hpp"
+#include "sim/scratch_test.hpp"
 
 namespace tserver::sim {
 namespace {
@@ -87,8 +88,9 @@ TEST_P(ListSignature, VerifiesOverTheFileWithoutItsSignatureField) {
     EXPECT_EQ(
         EVP_DigestVerify(context.get(), made.data() + place.offset, place.length, rest.data(), rest.size()),
         1);
-    const auto tag = std::ranges::search(made, Bytes{8, 0, 1});
-    EXPECT_EQ(*tag.end(), c.code);
+    const auto tag = behind(made, {8, 0, 1});
+    ASSERT_TRUE(tag);
+    EXPECT_EQ(made.at(*tag), c.code);
 }
 
 INSTANTIATE_TEST_SUITE_P(, ListSignature,
@@ -103,8 +105,7 @@ TEST(ListBuilder, WritesAnEcKeyAsItsUncompressedPoint) {
     const auto ec = make_ec_call_manager("cucm-pub", wall_now()).value();
     plan.entries = {{Role::ccm_tftp, "cucm-pub", {10, 0, 0, 1}, ec->certificate}};
     const auto made = encode(plan).value();
-    const auto field = std::ranges::search(made, Bytes{7, 0, 97, 4});
-    EXPECT_FALSE(field.empty());
+    EXPECT_TRUE(behind(made, {7, 0, 97, 4}));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A folder of a test's own, gone with it.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -8,6 +9,13 @@
 #include "sim/authority.hpp"
 
 namespace tserver::sim {
+
+/// Offset behind the first occurrence of `wanted`.
+inline std::optional<std::size_t> behind(const Bytes& octets, const Bytes& wanted) {
+    const auto found = std::search(octets.begin(), octets.end(), wanted.begin(), wanted.end());
+    if (found == octets.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - octets.begin()) + wanted.size();
+}
 
 class Scratch {
 public:

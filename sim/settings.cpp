@@ -33,7 +33,7 @@ std::string fault_list() {
 struct Raw {
     std::string tftp, capf, http, state, record, control, mode = "echo", tls = "cluster", digest = "sha1";
     std::vector<std::string> cti, cti_tls, profiles, faults, served;
-    long lsc_days = 5 * 365, lock = 600, tftp_timeout = 1000;
+    long lsc_days = 5L * 365, lock = 600, tftp_timeout = 1000;
     unsigned tries = 10, collisions = 5, tftp_tries = 5, capf_version = 3;
     std::uint64_t seed = 1;
     bool list_faults = false;

@@ -26,7 +26,7 @@ void raise_descriptor_limit() {
 
 Result<void> Simulator::start() {
     // OpenSSL writes to sockets by write(2): a client that has gone must not end the program.
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     raise_descriptor_limit();
     CHECK(cluster.open());
     const auto& settings = cluster.settings;
