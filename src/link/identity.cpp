@@ -104,7 +104,11 @@ net::Task<Result<void>> ClientIdentity::enrol(const trust::List& list, AuthCode 
     const auto started = Steady::now();
     auto attempting = attempt(list, code);
     auto enrolled = co_await std::move(attempting);
-    if (!enrolled) co_return tl::unexpected(std::move(enrolled).error().in("enrol"));
+    if (!enrolled) {
+        last_failure_ = enrolled.error();
+        co_return tl::unexpected(std::move(enrolled).error().in("enrol"));
+    }
+    last_failure_.reset();
 
     auto& status = board_.edit();
     ++status.counters.enrolments;
@@ -127,9 +131,18 @@ Result<void> ClientIdentity::may_attempt() {
     TRY(wait, store_->wait_before_attempt(wall_now()));
     attempt_wait_ = wait;
     if (wait > std::chrono::seconds{0}) {
-        return fail(Fault::ENROL_TOO_OFTEN, fmt::format("the next one in {} s", wait.count()));
+        return fail(Fault::ENROL_TOO_OFTEN,
+                    fmt::format("the next one in {} s{}", wait.count(),
+                                last_failure_ ? "; the last one failed: " + last_failure_->text() : ""));
     }
     return {};
+}
+
+/// Called when CAPF has accepted the connection: a service that is down is asked again by the back-off alone,
+/// or a long outage would use up the attempts of the day.
+void ClientIdentity::note_attempt() {
+    if (auto noted = store_->note_attempt(wall_now()); !noted)
+        board_.log(log::store_warning, board_.name(), {noted.error().text()});
 }
 
 net::Task<Result<capf::Enrolled>> ClientIdentity::attempt(const trust::List& list, AuthCode code) {
@@ -151,10 +164,13 @@ net::Task<Result<capf::Enrolled>> ClientIdentity::attempt(const trust::List& lis
     };
     Remembering attempt{*this, code, {}};
     auto& progress = attempt.progress;
-    progress.observer = [this](std::string_view step) { board_.log(log::capf_step, board_.name(), {step}); };
+    bool noted = false;
+    progress.observer = [this, &noted](std::string_view step) {
+        board_.log(log::capf_step, board_.name(), {step});
+        if (!std::exchange(noted, true)) note_attempt();
+    };
     code_ = code;
     board_.log(log::enrol_started, board_.name(), {server.str()});
-    CO_CHECK("note the attempt", store_->note_attempt(wall_now()));
     auto enrolling = capf::enrol_over_network(loop_, server, config_.tls_profile, request, *this, progress);
     auto enrolled = co_await std::move(enrolling);
     code_.reset();

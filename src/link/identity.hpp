@@ -37,6 +37,7 @@ private:
     Result<std::optional<AuthCode>> unused_code();
     [[nodiscard]] Error without_code() const;
     Result<void> may_attempt();
+    void note_attempt();
     net::Task<Result<capf::Enrolled>> attempt(const trust::List& list, AuthCode code);
     void remember(const AuthCode& code, capf::CodeState state);
     void show();
@@ -56,6 +57,7 @@ private:
     bool unsaved_ = false;
     std::optional<AuthCode> unsaved_code_;
     std::chrono::seconds attempt_wait_{0};
+    std::optional<Error> last_failure_;  ///< of an enrolment since the process began
     std::optional<long> warned_;
 };
 
