@@ -78,7 +78,7 @@ class Program:
                                             env=environment, preexec_fn=self.end_with_parent)
         self.pid = self.process.pid
 
-    def line(self, start, within=20.0):
+    def line(self, start, within=60.0):
         """The first line of standard output that begins so."""
         os.set_blocking(self.process.stdout.fileno(), False)
         text = b""
