@@ -238,6 +238,9 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     board_.log(log::application_connected, board_.name(), {net::peer_address(application.get()).str()});
 
     net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
+    carrying.application_ended = [this] {
+        listener_->hold();
+    };  // the next one waits its turn instead of a reset
     relay_ = &carrying;
     auto running = carrying.run();
     const auto end = co_await std::move(running);

@@ -95,6 +95,7 @@ void Relay::read_application() {
         if (!far_.push({buffers_->up.data(), n})) far_broken();
     } else if (got == 0) {
         up_ended_ = true;
+        if (application_ended) application_ended();
         far_.end();
         half_closed();
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -190,7 +191,7 @@ void Relay::update_interest() {
     const bool down_blocked = down_begin_ != down_end_;
     const bool up_blocked = far_.unsent();
     set_interest(application_half_, application_.get(),
-                 (up_ended_ || up_blocked ? 0U : EPOLLIN) | (down_blocked ? EPOLLOUT : 0U));
+                 (up_ended_ || up_blocked || broken_ ? 0U : EPOLLIN) | (down_blocked ? EPOLLOUT : 0U));
     if (far_half_.watched) {
         set_interest(far_half_, far_.descriptor(),
                      (down_ended_ || down_blocked ? 0U : EPOLLIN) | (up_blocked ? EPOLLOUT : 0U));
@@ -226,6 +227,11 @@ Task<RelayEnd> Relay::run() {
     if (how != How::ctimanager_torn && how != How::ctimanager_failed && how != How::ctimanager_left) {
         far_.end();  // close_notify goes out before FIN, as far as it can (F49)
         auto parting = bounded(drain_far(), limits_.farewell);
+        co_await std::move(parting);
+    }
+    if (how == How::ctimanager_left) {
+        // The far side ended first and reads on: the application's last octets are still its own.
+        auto parting = bounded(drain_far(), limits_.half_open);
         co_await std::move(parting);
     }
     if (how == How::ctimanager_torn || how == How::ctimanager_failed) {

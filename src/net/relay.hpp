@@ -7,6 +7,7 @@
 // told anything.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -52,6 +53,10 @@ public:
 
     /// Runs the session to its end; then the application's side is closed or reset as the far side was.
     Task<RelayEnd> run();
+    /// Called once when the application has closed its side: it will send no more, and may be back with a new
+    /// connection before the far side has said its last.
+    std::function<void()> application_ended;
+
     /// Ends the session from outside: run() returns soon, the application is reset.
     void stop();
 

@@ -154,6 +154,7 @@ bool TlsStream::flush() {
         if (sent < 0) {
             if (errno == EAGAIN || errno == EINTR) return true;
             failure_ = socket_failure(errno);
+            out_begin_ = out_end_ = 0;  // what the peer sent before can still be read
             return false;
         }
         out_begin_ += static_cast<std::size_t>(sent);
@@ -175,9 +176,9 @@ Pulled TlsStream::pull(std::span<std::uint8_t> into) {
     // text than `into` holds. The rest is fetched before anything new is received.
     if (!std::exchange(more_, false) && !at_end_ && fill() == Fill::failed) later_ = Got::failed;
     const bool fresh = in_end_ != in_begin_;
-    const auto count = later_ ? 0 : decrypt(into);
+    const auto count = decrypt(into);
     if (count > 0 || (fresh && in_end_ == in_begin_ && !later_)) heard_ = true;
-    if (unsent() && !flush()) later_ = Got::failed;
+    if (unsent()) flush();  // a failure shows itself when all that came before it has been read
     if (count > 0) return {Got::octets, count};
     return {later_.value_or(Got::nothing), 0};
 }

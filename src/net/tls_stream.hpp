@@ -43,7 +43,9 @@ public:
 
     // --- step by step ---
     Pulled pull(std::span<std::uint8_t> into) override;
-    [[nodiscard]] bool held_back() const noexcept override { return more_ || later_; }
+    [[nodiscard]] bool held_back() const noexcept override {
+        return more_ || later_ || in_begin_ != in_end_;  // a handshake may leave the next record behind
+    }
     bool push(ByteView octets) override;
     bool flush() override;
     [[nodiscard]] bool unsent() const noexcept override { return out_begin_ != out_end_; }
