@@ -34,7 +34,7 @@ class LinkProcess final : net::Watch, net::Timer {
 public:
     LinkProcess(Surroundings& around, config::LinkConfig config);
     /// A process that still runs is killed and reaped.
-    ~LinkProcess();
+    ~LinkProcess() override;
 
     void tell(const ChildEvent& event);  ///< Start, Stop or Restart
     void configure(config::LinkConfig config, Configured when);
