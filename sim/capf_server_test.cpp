@@ -22,7 +22,7 @@ public:
     explicit Client(const Address& server) : stream_{connected(server)} {}
 
     /// "closed" and "silent" are what they say; everything else is the frame.
-    std::optional<Message> next(std::chrono::milliseconds time = 5000ms) {
+    std::optional<Message> next(std::chrono::milliseconds time = 60s) {
         const auto head = octets(8, time);
         if (head.size() < 8) return std::nullopt;
         const auto header = capf::read_header(head);
@@ -32,7 +32,7 @@ public:
         session_ = header.session;
         return Message{static_cast<Command>(header.command), header.session, *std::move(elements)};
     }
-    Bytes octets(std::size_t count, std::chrono::milliseconds time = 5000ms) {
+    Bytes octets(std::size_t count, std::chrono::milliseconds time = 60s) {
         Bytes out(count);
         std::size_t have = 0;
         while (have < count) {
@@ -44,7 +44,7 @@ public:
         return out;
     }
     void send(const Message& message) { send(capf::encode(message)); }
-    void send(const Bytes& octets) { ASSERT_TRUE(write_all(stream_, octets, never_, Steady::now() + 5s)); }
+    void send(const Bytes& octets) { ASSERT_TRUE(write_all(stream_, octets, never_, Steady::now() + 60s)); }
     Message message(Command command) const { return {command, session_, {}}; }
 
     void authenticate(std::string_view name, std::string_view code, std::uint8_t version = 1) {

@@ -78,7 +78,7 @@ void CapfSession::run() {
 
 Result<void> CapfSession::exchange() {
     CHECK(act("tls"));
-    CHECK(stream_.handshake(stop_, Steady::now() + std::chrono::seconds{30}));
+    CHECK(stream_.handshake(stop_, Steady::now() + std::chrono::minutes{2}));
     auto hello_request = message(Command::auth_request);
     hello_request.add(Tag::version, announced_).add(Tag::auth_type, std::uint8_t{0});
     CHECK(send("auth-request", std::move(hello_request)));
@@ -192,8 +192,8 @@ Result<crypto::Certificate> CapfSession::make_lsc(const AuthResponse& hello, con
     const auto issuer =
         faults_.use("capf-wrong-issuer") ? cluster_.authority.capf_twin() : cluster_.authority.capf();
     if (faults_.use("capf-foreign-key")) {
-        TRY(other, crypto::PrivateKey::make_rsa(2048));
-        return make_certificate(plan, other.public_half(), issuer->key, &issuer->certificate);
+        const auto other = cluster_.authority.stranger();
+        return make_certificate(plan, other->key.public_half(), issuer->key, &issuer->certificate);
     }
     return make_certificate(plan, key, issuer->key, &issuer->certificate);
 }

@@ -29,15 +29,15 @@ public:
     explicit Client(const Address& server) : stream_{connected(server)} {}
     Client(const Address& server, SSL_CTX* context) : stream_{connected(server), context} {
         SSL_set_connect_state(stream_.tls());
-        const auto done = stream_.handshake(never_, Steady::now() + 10s);
+        const auto done = stream_.handshake(never_, Steady::now() + 60s);
         error_ = done ? "" : done.error().detail;
     }
     void send(std::string_view text) {
-        const auto sent = write_all(stream_, as_bytes(text), never_, Steady::now() + 10s);
+        const auto sent = write_all(stream_, as_bytes(text), never_, Steady::now() + 60s);
         if (!sent) note(sent.error().detail);
     }
     /// Up to `count` octets; what came before the end if it ends earlier, the end itself as error().
-    std::string receive(std::size_t count, std::chrono::milliseconds time = 10s) {
+    std::string receive(std::size_t count, std::chrono::milliseconds time = 60s) {
         std::string out(count, '\0');
         std::size_t have = 0;
         while (have < count) {

@@ -60,7 +60,7 @@ public:
     }
     void ack(std::uint16_t block) { send(peer_, std::string{as_text(Writer{}.u16(4).u16(block).take())}); }
     /// The next packet, its sender becoming the peer of the acknowledgements; empty after `time`.
-    std::string packet(std::chrono::milliseconds time = 3000ms) {
+    std::string packet(std::chrono::milliseconds time = 30s) {
         if (wait(fd_.get(), POLLIN, never_, Steady::now() + time) != Woken::ready) return {};
         std::string out(70000, '\0');
         sockaddr_storage storage{};
