@@ -93,7 +93,7 @@ def tidy():
 
 
 # Without arguments: what a submission has to pass. The others are minutes more each, by name or with `all`.
-USUAL = ["format", "release", "asan"]
+USUAL = ["format", "release"]
 STEPS = {"format": formatted, "release": release, "asan": asan, "tsan": tsan, "fuzz": fuzzers, "tidy": tidy}
 
 
