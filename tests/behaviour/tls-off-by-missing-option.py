@@ -56,7 +56,8 @@ class TlsOff(unittest.TestCase):
         options = self.without("tls-capf-host")
         options["link-tls-1"]["tls-required"] = "true"
         self.site.start_tserver(options)
-        link = self.site.wait("disabled", lambda s: s["links"][0]["state"] == "disabled")["links"][0]
+        link = self.site.wait("disabled with its reason", lambda s: s["links"][0]["state"] == "disabled" and
+                              s["links"][0]["reason"])["links"][0]
         self.assertEqual(link["reason"]["fault"], "CONFIG_INCOMPLETE")
         self.assertIn("tls-capf-host", link["reason"]["detail"])
         self.assertTrue(self.site.refused())
