@@ -142,6 +142,7 @@ TEST_F(CtiServerTest, EchoesBehindAHalfCloseAndRecordsEachConnection) {
     EXPECT_EQ(two.receive(much.size() + 1), much);
     EXPECT_EQ(two.error(), "end");
     one.end_writing();
+    EXPECT_EQ(one.receive(1), "");
     EXPECT_EQ(one.error(), "end");
     wait_for_end_of_all();
     EXPECT_EQ(recorded(1), "one");

@@ -29,7 +29,7 @@ class TlsOff(unittest.TestCase):
                         link["notes"])
         with self.site.application() as application:
             self.assertEqual(exchange(application, b"readable"), b"readable")
-        self.assertEqual([c["tls"] for c in self.site.tell_cluster("status")["connections"]], [False])
+            self.assertEqual([c["tls"] for c in self.site.tell_cluster("status")["connections"]], [False])
         self.assertRegex(self.site.log(), r"Alr 24302 TLS is off for this link link=link-tls-1 missing=tls-capf-host")
         self.assertIn("IN CLEAR", self.site.log())
         counts = self.site.counts()
