@@ -12,7 +12,7 @@ struct CommandName {
     std::string_view name;
 };
 
-/// Section 3; those without an enumerator are only ever named.
+/// Section 3.2; those without an enumerator are only ever named.
 constexpr std::array command_names{
     CommandName{Command::auth_request, "AUTH_REQUEST"},
     CommandName{Command::auth_response, "AUTH_RESPONSE"},
@@ -45,7 +45,7 @@ struct TagRow {
     std::size_t length;  ///< of the value, 0 = any
 };
 
-/// Section 4.
+/// Section 3.3.
 constexpr std::array tags{
     TagRow{Tag::reason, "REASON", 1},
     TagRow{Tag::reason_info, "REASON_INFO", 0},

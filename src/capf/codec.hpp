@@ -1,5 +1,5 @@
 // CAPF messages: octets to elements and back. Pure; no socket, no state of a session.
-// Source: doc/protocols/capf.md, sections 3 to 6.
+// Source: doc/protocols/capf.md, section 3.
 #pragma once
 
 #include <array>

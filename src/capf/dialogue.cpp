@@ -16,7 +16,7 @@ struct Wiped {
     ~Wiped() { wipe(octets); }
 };
 
-/// An end without close_notify is an end like any other here (section 2).
+/// An end without close_notify is an end like any other here (section 1).
 Task<Result<std::size_t>> read_some(net::Loop& loop, net::TlsStream& stream, std::span<std::uint8_t> into) {
     auto reading = stream.read(loop, into);
     auto got = co_await std::move(reading);

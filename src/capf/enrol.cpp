@@ -11,7 +11,7 @@ constexpr std::uint8_t first_version_with_ec = 3;
 /// More messages than any server has a reason to send.
 constexpr int most_messages = 200;
 
-/// How the two generations of clients write (section 4).
+/// How the two generations of clients write (section 2.3).
 struct Style {
     std::uint8_t version;
 
@@ -38,7 +38,7 @@ Style style_for(std::uint8_t ours, std::uint8_t announced) {
     return {std::clamp<std::uint8_t>(announced, 1, ours)};
 }
 
-/// Section 7, step 2: the order of elements is the one of the client that each version is known from.
+/// Section 4, step 2: the order of elements is the one of the client that each version is known from.
 Message auth_response(const Style& style, const InstanceId& instance, const AuthCode& code) {
     Message out{Command::auth_response};
     const auto device = style.text("CTI-" + instance.str());
@@ -62,7 +62,7 @@ Message key_response(const Style& style, const crypto::PrivateKey& key) {
     return out;
 }
 
-/// Section 8: END_SESSION right after the code. Nothing was issued, whatever the reason says.
+/// Section 6: END_SESSION right after the code. Nothing was issued, whatever the reason says.
 Error refusal(const Message& end, bool fetched, Progress& progress) {
     const auto said = reason_text(end);
     if (fetched) {
@@ -123,7 +123,7 @@ private:
 };
 
 /// The next message that asks for something. REQUEST_IN_PROGRESS and RETRY_LATER give the server its time
-/// anew (sections 9 and 10).
+/// anew (section 7).
 Task<Result<Message>> Enrolment::next(std::chrono::milliseconds limit) {
     std::optional<std::string> postponed;
     for (;;) {
@@ -221,7 +221,8 @@ Task<Result<KeySpec>> Enrolment::wait_for_key_request(Style style) {
 
 Task<Result<const crypto::PrivateKey*>> Enrolment::send_key(Style style, KeySpec spec) {
     if (style.modern()) {
-        auto sending = dialogue_.send(Message(Command::request_in_progress));
+        Message making_one{Command::request_in_progress};
+        auto sending = dialogue_.send(std::move(making_one));
         if (auto sent = co_await std::move(sending); !sent) {
             co_return tl::unexpected<Error>(std::move(sent).error());
         }
@@ -373,9 +374,7 @@ Task<Result<Enrolled>> enrol(Dialogue& dialogue, const Request& request, KeyKeep
                              Progress& progress) {
     Enrolment enrolment{dialogue, request, keeper, progress};
     auto outcome = co_await enrolment.run();
-    const bool lost =
-        !outcome && progress.code == CodeState::probably_used && outcome.error().fault != Fault::CAPF_DELETE;
-    if (lost) {
+    if (!outcome && progress.code == CodeState::probably_used) {
         auto& error = outcome.error();
         error.detail = fmt::format("{}: {}", id(error.fault), error.detail);
         error.fault = Fault::CAPF_CODE_PROBABLY_USED;

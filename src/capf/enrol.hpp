@@ -1,5 +1,5 @@
 // One enrolment: proves who we are with a one-time code, sends our public key, and takes the certificate.
-// Steps: doc/protocols/capf.md, section 7.
+// Steps: doc/protocols/capf.md, section 4.
 #pragma once
 
 #include <functional>
@@ -53,7 +53,7 @@ struct Limits {
 struct Request {
     InstanceId instance;
     AuthCode code;
-    /// What we speak: 1 as Cisco's JTAPI client, or up to 3 (EC keys). Section 4.
+    /// What we speak: 1 as Cisco's JTAPI client, or up to 3 (EC keys). Section 2.
     std::uint8_t version = 1;
     unsigned minimum_bits = 2048;
     KeySpec expected_key = Rsa{2048};              ///< made before connecting

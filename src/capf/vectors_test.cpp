@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "tests/support/capf_script.hpp"

@@ -1,10 +1,16 @@
 // For tests: a server that plays a script, under the real dialogue and without a socket.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <fstream>
 #include <iterator>
-#include <map>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include "capf/enrol.hpp"
 
@@ -126,6 +132,7 @@ public:
     Task<Result<const crypto::PrivateKey*>> key_for(KeySpec spec) override {
         asked.push_back(spec);
         if (when_asked) when_asked();
+        if (no_key) co_return tl::unexpected<Error>(*no_key);
         co_return &*key_;
     }
     Task<Result<void>> keep(const crypto::Certificate& certificate) override {
@@ -138,6 +145,7 @@ public:
     std::vector<crypto::Certificate> kept;
     std::function<void()> when_asked;
     std::function<void()> when_asked_to_keep;
+    std::optional<Error> no_key;
     Result<void> keeping;
 
 private:
