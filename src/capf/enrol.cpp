@@ -221,8 +221,7 @@ Task<Result<KeySpec>> Enrolment::wait_for_key_request(Style style) {
 
 Task<Result<const crypto::PrivateKey*>> Enrolment::send_key(Style style, KeySpec spec) {
     if (style.modern()) {
-        Message making_one{Command::request_in_progress};
-        auto sending = dialogue_.send(std::move(making_one));
+        auto sending = dialogue_.send(Message(Command::request_in_progress));
         if (auto sent = co_await std::move(sending); !sent) {
             co_return tl::unexpected<Error>(std::move(sent).error());
         }

@@ -1,0 +1,56 @@
+// links: capf
+// What is read can be written again octet for octet, however it comes in pieces; what single messages say
+// is either understood or refused by name. Octet 0 chooses the size of the pieces.
+#include <algorithm>
+#include <cstdlib>
+
+#include "capf/codec.hpp"
+
+namespace {
+
+using namespace tserver;
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+void look_at(const capf::Message& message) {
+    const auto spec = capf::key_spec_of(message);
+    if (spec) require(!capf::text(*spec).empty());
+    const auto issued = capf::certificate_of(message);
+    if (issued)
+        require(capf::certificate_element(*issued) == to_bytes(*message.find(capf::Tag::certificate)));
+    require(!issued.has_value() ? issued.error().fault == Fault::ISSUED_CERT_WRONG : true);
+    require(!capf::reason_text(message).empty());
+    static_cast<void>(capf::version_of(message));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const std::size_t piece = data[0] == 0 ? size : data[0];
+    const ByteView all{data + 1, size - 1};
+
+    capf::Assembler assembler;
+    std::size_t read = 0;
+    for (std::size_t at = 0; at < all.size(); at += piece) {
+        assembler.add(all.subspan(at, std::min(piece, all.size() - at)));
+        for (;;) {
+            const auto next = assembler.next();
+            if (!next) {
+                require(next.error().fault == Fault::CAPF_PROTOCOL && !next.error().detail.empty());
+                return 0;
+            }
+            if (!*next) break;
+            const auto again = capf::encode(**next);
+            require(all.size() - read >= again.size());
+            require(to_bytes(all.subspan(read, again.size())) == again);
+            require(capf::decode(again) == **next);
+            read += again.size();
+            look_at(**next);
+        }
+    }
+    require(assembler.remainder().empty() == (read == all.size()));
+    return 0;
+}
