@@ -221,7 +221,8 @@ Task<Result<KeySpec>> Enrolment::wait_for_key_request(Style style) {
 
 Task<Result<const crypto::PrivateKey*>> Enrolment::send_key(Style style, KeySpec spec) {
     if (style.modern()) {
-        auto sending = dialogue_.send(Message(Command::request_in_progress));
+        Message making_one{Command::request_in_progress};
+        auto sending = dialogue_.send(std::move(making_one));
         if (auto sent = co_await std::move(sending); !sent) {
             co_return tl::unexpected<Error>(std::move(sent).error());
         }
