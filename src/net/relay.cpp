@@ -1,6 +1,7 @@
 #include "net/relay.hpp"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -63,9 +64,20 @@ void Relay::application_ready(std::uint32_t events) {
     if (!end_ && !up_ended_ && !far_.unsent() && !broken_ && (events & (EPOLLIN | gone)) != 0) {
         read_application();
     } else if (!end_ && (events & gone) != 0) {
-        finish(RelayEnd::How::application_left, os::reason(pending_error(application_.get())));
+        application_gone();
     }
     if (!end_) update_interest();
+}
+
+/// With both directions closed the system reports that without end; the last octets of the application are
+/// read when the far side has room for them.
+void Relay::application_gone() {
+    const int error = pending_error(application_.get());
+    if (error == 0 && down_ended_ && !up_ended_ && far_.unsent()) {
+        unwatch(application_half_, application_.get());
+    } else {
+        finish(RelayEnd::How::application_left, os::reason(error));
+    }
 }
 
 void Relay::far_ready(std::uint32_t events) {
@@ -190,8 +202,11 @@ void Relay::stop() { finish(RelayEnd::How::stopped, "stopped"); }
 void Relay::update_interest() {
     const bool down_blocked = down_begin_ != down_end_;
     const bool up_blocked = far_.unsent();
-    set_interest(application_half_, application_.get(),
-                 (up_ended_ || up_blocked || broken_ ? 0U : EPOLLIN) | (down_blocked ? EPOLLOUT : 0U));
+    if (!application_half_.watched && !up_blocked) watch(application_half_, application_.get());
+    if (application_half_.watched) {
+        set_interest(application_half_, application_.get(),
+                     (up_ended_ || up_blocked || broken_ ? 0U : EPOLLIN) | (down_blocked ? EPOLLOUT : 0U));
+    }
     if (far_half_.watched) {
         set_interest(far_half_, far_.descriptor(),
                      (down_ended_ || down_blocked ? 0U : EPOLLIN) | (up_blocked ? EPOLLOUT : 0U));
@@ -204,6 +219,12 @@ void Relay::set_interest(Half& half, int descriptor, std::uint32_t interest) {
     loop_.change(descriptor, half, interest);
 }
 
+void Relay::watch(Half& half, int descriptor) {
+    half.watched = true;
+    half.interest = EPOLLIN;
+    loop_.add(descriptor, half, EPOLLIN);
+}
+
 void Relay::unwatch(Half& half, int descriptor) noexcept {
     if (!half.watched) return;
     half.watched = false;
@@ -213,11 +234,8 @@ void Relay::unwatch(Half& half, int descriptor) noexcept {
 // --- the whole session ---
 
 Task<RelayEnd> Relay::run() {
-    for (auto* half : {&application_half_, &far_half_}) {
-        half->watched = true;
-        half->interest = EPOLLIN;
-        loop_.add(half->side == Side::application ? application_.get() : far_.descriptor(), *half, EPOLLIN);
-    }
+    watch(application_half_, application_.get());
+    watch(far_half_, far_.descriptor());
     if (deliver_down() == Delivered::all && far_.held_back()) read_far();
     if (!end_) update_interest();
     co_await over_.wait();
@@ -268,7 +286,12 @@ Task<std::monostate> Relay::drain_application() {
         if (state == Delivered::gone) co_return std::monostate{};
         co_await writable(loop_, application_.get());
     }
-    for (int left = 1; ioctl(application_.get(), SIOCOUTQ, &left) == 0 && left > 0;) {
+    // After a reset the count stays where it was, and nobody takes the rest any more.
+    const auto gone = [this] {
+        pollfd application{application_.get(), 0, 0};
+        return poll(&application, 1, 0) > 0;
+    };
+    for (int left = 1; ioctl(application_.get(), SIOCOUTQ, &left) == 0 && left > 0 && !gone();) {
         co_await sleep(loop_, std::chrono::milliseconds{5});  // no event tells of an emptied send queue
     }
     co_return std::monostate{};

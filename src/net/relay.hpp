@@ -79,6 +79,7 @@ private:
     struct Buffers;
 
     void application_ready(std::uint32_t events);
+    void application_gone();
     void far_ready(std::uint32_t events);
     void read_application();
     void read_far();
@@ -91,6 +92,7 @@ private:
     void half_closed();
     void update_interest();
     void set_interest(Half& half, int descriptor, std::uint32_t interest);
+    void watch(Half& half, int descriptor);
     void unwatch(Half& half, int descriptor) noexcept;
     Task<std::monostate> drain_application();
     Task<std::monostate> outwait_application();

@@ -51,7 +51,7 @@ private:
     crypto::TlsContext context_ = *crypto::TlsContext::client(TlsProfile::cluster, nullptr);
     Loop loop_;
     SocketPair near_pair_ = tcp_pair();
-    SocketPair far_pair_ = tcp_pair();
+    SocketPair far_pair_ = tcp_pair(4096);  // the way up is blocked soon
 
 protected:
     Peer application{std::move(near_pair_.theirs)};
@@ -82,7 +82,7 @@ TEST_P(RelayTest, F50_what_the_server_sends_after_the_application_has_ended_all_
 TEST_P(RelayTest, F50_what_the_application_sends_after_the_server_has_ended_all_arrives) {
     Bytes up;
     auto far_ended = Seen::nothing;
-    const auto text = octets_of(51, 3'000'000);
+    const auto text = octets_of(51, 300'000);
     const auto end = run(
         [&] {
             Bytes down;
@@ -167,6 +167,27 @@ TEST_P(RelayTest, F51_everything_before_a_reset_reaches_a_slow_application_that_
     EXPECT_EQ(down, text);
     EXPECT_TRUE(app_ended == Seen::reset || write_failed);
     EXPECT_EQ(end.how, How::ctimanager_failed);
+}
+
+TEST_P(RelayTest, an_application_that_resets_while_the_rest_is_delivered_ends_the_session_at_once) {
+    const int little = 4096;
+    setsockopt(application.descriptor(), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    const auto text = octets_of(52, 400'000);
+    const auto begin = Steady::now();
+    const auto end = run(
+        [&] {
+            std::this_thread::sleep_for(
+                300ms);  // the relay has seen the far end and waits for us to take the rest
+            application.reset();
+        },
+        [&] {
+            far->send(text);
+            while (!far->drained()) std::this_thread::yield();
+            far->reset();
+        },
+        {}, {});
+    EXPECT_EQ(end.how, How::ctimanager_failed);
+    EXPECT_LT(Steady::now() - begin, 10s);
 }
 
 TEST_P(RelayTest, a_tls_hello_of_the_application_is_named_and_not_passed_on) {

@@ -80,7 +80,7 @@ inline Schedule random_schedule(std::uint64_t seed) {
         }
         constexpr std::array<std::size_t, 4> reads{1 + 16, 1000, 16384, 65536};
         plan.read_size = reads.at(up_to(3));
-        plan.read_stall_ms = up_to(4) == 0 ? 1 : 0;
+        plan.read_stall_ms = up_to(4) == 0 && plan.read_size > 100 ? 1 : 0;
         const auto pick = up_to(9);
         if (pick == 0) plan.ending = SidePlan::Ending::reset;
         if (pick == 1 && may_tear) plan.ending = SidePlan::Ending::tear;
