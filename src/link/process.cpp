@@ -1,6 +1,7 @@
 #include "link/process.hpp"
 
 #include "base/overloaded.hpp"
+#include "config/plan.hpp"
 #include "config/wire.hpp"
 
 namespace tserver::link {
@@ -15,29 +16,14 @@ net::Task<void> answer(control::Channel& channel, std::uint32_t request,
     channel.send(message);
 }
 
-/// What a session that runs does not depend on: these are taken with the next connection, refresh or
-/// enrolment.
-bool same_session(const config::LinkConfig& a, const config::LinkConfig& b) {
-    auto like = b;
-    like.connect_timeout = a.connect_timeout;
-    like.handshake_timeout = a.handshake_timeout;
-    like.enrol_timeout = a.enrol_timeout;
-    like.keepalive_idle = a.keepalive_idle;
-    like.keepalive_interval = a.keepalive_interval;
-    like.keepalive_probes = a.keepalive_probes;
-    like.user_timeout = a.user_timeout;
-    like.reconnect_min = a.reconnect_min;
-    like.reconnect_max = a.reconnect_max;
-    like.trust_refresh = a.trust_refresh;
-    like.tftp_timeout = a.tftp_timeout;
-    like.server_expiry = a.server_expiry;
-    like.ctl_fingerprint = a.ctl_fingerprint;
-    like.ctl_source = a.ctl_source;
-    like.ctl_http_port = a.ctl_http_port;
-    like.capf_version = a.capf_version;
-    if (!b.auth_code)
-        like.auth_code = a.auth_code;  // a used code may be taken out: the certificate is in the store
-    return like == a;
+/// The same plan that tserver has made and shown: a session ends exactly when the plan says so.
+bool keeps_session(const config::LinkConfig& running, const config::LinkConfig& fresh) {
+    config::Config before;
+    config::Config after;
+    before.links.push_back(running);
+    after.links.push_back(fresh);
+    const auto plan = config::plan(before, after);
+    return !plan.refused() && plan.resets().empty() && plan.pending(running.name).empty();
 }
 
 }  // namespace
@@ -120,7 +106,7 @@ Result<void> Process::configure(const control::Configure& order) {
 }
 
 void Process::use(config::LinkConfig config) {
-    if (life_ && same_session(life_->config(), config)) return life_->adjust(std::move(config));
+    if (life_ && keeps_session(life_->config(), config)) return life_->adjust(std::move(config));
     answering_.clear();
     life_.reset();
     const auto traffic = board_ ? board_->traffic : net::RelayCount{};

@@ -33,6 +33,20 @@ class Reload(unittest.TestCase):
             self.assertEqual(self.site.link_processes(), before)
             self.assertEqual(self.site.link(2)["application"]["connected"], True)
 
+    def test_what_is_planned_at_once_leaves_the_session_of_its_link_alone(self):
+        for option, value in (("hostname", f"{self.site.slot.address(1)}, {self.site.slot.address(2)}"),
+                              ("connect-timeout", "3s")):
+            with self.subTest(option), self.site.application(1) as application:
+                application.sendall(b"before")
+                self.assertEqual(receive(application, 6), b"before")
+                self.options["link-tls-1"][option] = value
+                generation = self.site.status()["generation"] + 1
+                self.site.write(self.options)
+                self.generation(generation)
+                application.sendall(b"after")
+                self.assertEqual(receive(application, 5), b"after")
+                self.assertEqual(self.site.link(1)["counters"]["reconnects"], 0)
+
     def test_a_refused_file_changes_nothing_and_says_where(self):
         self.options["link-tls-1"]["listen"] = self.site.slot.address(99) + ":2748"
         self.options["link-tls-2"]["hostnam"] = "x"
