@@ -1,7 +1,6 @@
 // tserver: reads the options, starts one tserver-link per link, watches them, and answers tserverctl.
 // Exit: 0 stopped, 2 configuration refused, 1 anything else.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -19,14 +18,6 @@ using namespace tserver;
 
 constexpr int refused = 2;
 constexpr int failed = 1;
-
-/// Whether standard error goes to the journal: systemd names its device and inode (systemd.exec(5)).
-bool journal_reads_stderr() {
-    const char* named = std::getenv("JOURNAL_STREAM");
-    struct stat ours {};
-    return named != nullptr && ::fstat(STDERR_FILENO, &ours) == 0 &&
-           named == fmt::format("{}:{}", ours.st_dev, ours.st_ino);
-}
 
 int report(const config::Problems& problems, const std::string& file) {
     for (const auto& problem : problems) std::cerr << problem.str() << '\n';
@@ -57,7 +48,7 @@ int serve(const std::string& file, const std::string& control) {
     if (!loaded) return report(loaded.error(), file);
     auto program = link_program();
     if (!program) return report(program.error());
-    log::Log log{{.most = supervisor::log_level(loaded->daemon), .journal = journal_reads_stderr()}};
+    log::Log log{{.most = supervisor::log_level(loaded->daemon), .journal = os::journal_reads_stderr()}};
     auto socket = control.empty() ? loaded->daemon.control_socket.string() : control;
     supervisor::DaemonSetup setup{*std::move(loaded), std::move(socket), *std::move(program)};
     const auto ended = supervisor::run(std::move(setup), log);

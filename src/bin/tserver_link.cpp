@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     log::Log::Setup setup;
-    setup.journal = std::getenv("JOURNAL_STREAM") != nullptr;
+    setup.journal = os::journal_reads_stderr();
     log::Log log{setup};
     if (auto kept = os::keep_memory_private(); !kept) {
         log.write(log::store_warning, {"?"}, {kept.error().text()});

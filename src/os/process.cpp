@@ -1,10 +1,14 @@
 #include "os/process.hpp"
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
@@ -28,6 +32,13 @@ std::string machine_id() {
         if (text.size() == 32 && from_hex(text)) return std::string{text};
     }
     return {};
+}
+
+bool journal_reads_stderr() {
+    const char* named = std::getenv("JOURNAL_STREAM");
+    struct stat ours {};
+    return named != nullptr && ::fstat(STDERR_FILENO, &ours) == 0 &&
+           named == fmt::format("{}:{}", ours.st_dev, ours.st_ino);
 }
 
 std::string user_name(unsigned uid) {

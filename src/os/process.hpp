@@ -15,6 +15,9 @@ Result<void> keep_memory_private();
 /// empty where there is none, as in many containers. Confidential: show it hashed only (machine-id(5)).
 std::string machine_id();
 
+/// Whether standard error goes to the journal: systemd names its device and inode (systemd.exec(5)).
+bool journal_reads_stderr();
+
 /// "alice", or "uid 1005" when the user database has no name.
 std::string user_name(unsigned uid);
 
