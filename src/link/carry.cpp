@@ -135,7 +135,7 @@ net::Task<Error> Life::name_untrusted(Error error) {
 void Life::enter_up(const Session& session) {
     const auto took =
         since(session.opened) + board_.status().times.session.value_or(std::chrono::milliseconds{0});
-    const bool back = board_.status().state != LinkState::up && board_.status().state != LinkState::plain;
+    const bool back = !control::carries(board_.status().state);
     board_.enter(secure_ ? LinkState::up : LinkState::plain);
     auto& status = board_.edit();
     status.ctimanager = session.ctimanager;
@@ -165,16 +165,19 @@ void Life::refused_application() {
                {row(Fault::APPLICATION_SECOND).action});
 }
 
+Result<void> Life::open_listener() {
+    TRY(opened, Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); }));
+    listener_ = std::move(opened);
+    board_.log(log::listening, board_.name(), {config::listen_on(config_).str()});
+    return {};
+}
+
 /// Opens the listener unless it is open; while that fails the session is kept and the link says why.
 /// @return the error that ended the session meanwhile
 net::Task<Result<void>> Life::start_listening(Session& session) {
     while (!listener_) {
-        auto opened = Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); });
-        if (opened) {
-            listener_ = *std::move(opened);
-            board_.log(log::listening, board_.name(), {config::listen_on(config_).str()});
-            break;
-        }
+        const auto opened = open_listener();
+        if (opened) break;
         board_.enter(LinkState::waiting, opened.error());
         board_.log(log::listen_failed, board_.name(), {opened.error().fault}, {opened.error().detail},
                    {listen_again});
@@ -211,9 +214,6 @@ net::Task<void> Life::serve(Session session) {
 
 /// A session that no application used has ended: look for the cause in how often and how soon that happens.
 void Life::note_end(const Session& session, const Error& why) {
-    lost_ = Steady::now();
-    listener_.reset();
-    ++next_host_;
     const bool quiet_end = why.fault == Fault::CTI_CLOSED;
     const bool early = since(session.opened) < soon;
     early_ends_ = quiet_end && early ? early_ends_ + 1 : 0;
@@ -224,6 +224,14 @@ void Life::note_end(const Session& session, const Error& why) {
         board_.note("on-demand",
                     "the CTIManager closes idle sessions: the link connects when an application comes");
     }
+    lose(why);
+}
+
+/// The far side is gone: nobody is let in until the next CTIManager of the list has taken us.
+void Life::lose(const Error& why) {
+    lost_ = Steady::now();
+    listener_.reset();
+    ++next_host_;
     board_.enter(LinkState::connecting, why);
     report(why, std::chrono::milliseconds{0});
 }
@@ -238,9 +246,8 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     board_.log(log::application_connected, board_.name(), {net::peer_address(application.get()).str()});
 
     net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
-    carrying.application_ended = [this] {
-        listener_->hold();
-    };  // the next one waits its turn instead of a reset
+    // The next application waits its turn instead of being reset.
+    carrying.application_ended = [this] { listener_->hold(); };
     relay_ = &carrying;
     auto running = carrying.run();
     const auto end = co_await std::move(running);
@@ -264,28 +271,23 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
         listener_->hold();
         co_return;
     }
-    lost_ = Steady::now();
-    ++next_host_;
-    listener_.reset();
     const bool early = since(started) < soon;
     auto why = end.failure ? net::as_cti_error(*end.failure) : Error{Fault::CTI_CLOSED, how_text(end), {}};
     early_ends_ = early && down == 0 && why.fault == Fault::CTI_CLOSED ? early_ends_ + 1 : 0;
     if (early && up > 0 && down > 0) why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};
-    board_.enter(LinkState::connecting, why);
-    report(why, std::chrono::milliseconds{0});
+    lose(why);
 }
 
 /// The CTIManager closes idle sessions: connect when an application comes, and once a minute to see that it
 /// works.
 net::Task<void> Life::serve_on_demand() {
     if (!listener_) {
-        auto opened = Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); });
+        auto opened = open_listener();
         if (!opened) {
             auto pausing = pause(std::move(opened).error());
             co_await std::move(pausing);
             co_return;
         }
-        listener_ = *std::move(opened);
     }
     auto due =
         net::first_of(net::sleep_task(loop_, Steady::now() + std::chrono::minutes{1}), net::wait_task(drop_));

@@ -44,10 +44,12 @@ private:
     /// Sessions, one after the other, until the steps before have to be done again.
     net::Task<void> carry();
     net::Task<Result<Session>> open_next();
+    Result<void> open_listener();
     net::Task<Result<void>> start_listening(Session& session);
     net::Task<void> serve(Session session);
     net::Task<void> relay(Session& session, os::Fd application);
     net::Task<void> serve_on_demand();
+    void lose(const Error& why);
     void note_end(const Session& session, const Error& why);
     void refused_application();
     void enter_up(const Session& session);
