@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/scratch.hpp"
+
 namespace tserver::cli {
 namespace {
 
@@ -41,15 +43,10 @@ std::string replaced(std::string_view from, std::string_view to) {
 class ConfigCommands : public testing::Test {
 protected:
     ConfigCommands() {
-        std::string name = (fs::temp_directory_path() / "tserver-cli-XXXXXX").string();
-        dir = ::mkdtemp(name.data());
         fs::create_directory(dir / "store");
         ::chmod((dir / "store").c_str(), 0700);
         file = dir / "tserver.conf";
     }
-    ~ConfigCommands() override { fs::remove_all(dir); }
-    ConfigCommands(const ConfigCommands&) = delete;
-    ConfigCommands& operator=(const ConfigCommands&) = delete;
 
     void write(std::string text) {
         if (const auto at = text.find("/tmp"); at != std::string::npos)
@@ -63,7 +60,9 @@ protected:
             EXPECT_EQ((out.str() + err.str()).find(secret), std::string::npos);
     }
 
-    fs::path dir, file;
+    const testing_support::Scratch scratch;
+    const fs::path dir = scratch.path;
+    fs::path file;
     std::ostringstream out, err;
 };
 

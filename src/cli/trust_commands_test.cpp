@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "tests/support/ctl_builder.hpp"
+#include "tests/support/scratch.hpp"
 
 namespace tserver::cli {
 namespace {
@@ -24,14 +25,6 @@ std::string path_of(const std::string& vector) { return fmt::format("{}/ctl/{}",
 
 class TrustCommands : public testing::Test {
 protected:
-    TrustCommands() {
-        std::string name = (std::filesystem::temp_directory_path() / "tserver-trust-XXXXXX").string();
-        dir = ::mkdtemp(name.data());
-    }
-    ~TrustCommands() override { std::filesystem::remove_all(dir); }
-    TrustCommands(const TrustCommands&) = delete;
-    TrustCommands& operator=(const TrustCommands&) = delete;
-
     std::string written(const Bytes& octets) const {
         auto path = (dir / "list.tlv").string();
         std::ofstream{path, std::ios::binary} << as_text(octets);
@@ -42,7 +35,8 @@ protected:
     }
     json::object answer() const { return json::parse(out.str()).as_object(); }
 
-    std::filesystem::path dir;
+    const testing_support::Scratch scratch;
+    const std::filesystem::path dir = scratch.path;
     std::ostringstream out;
     std::ostringstream err;
 };

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "control/blocking.hpp"
+#include "tests/support/scratch.hpp"
 
 namespace tserver::control {
 namespace {
@@ -39,12 +40,7 @@ private:
 
 class SocketTest : public testing::Test {
 protected:
-    SocketTest() {
-        std::string pattern = std::filesystem::temp_directory_path() / "control-test-XXXXXX";
-        directory_ = ::mkdtemp(pattern.data());
-        path_ = directory_ / "control.sock";
-    }
-    ~SocketTest() override { std::filesystem::remove_all(directory_); }
+    SocketTest() { path_ = directory_ / "control.sock"; }
 
     void serve(Server::Limits limits = {}) {
         auto file = SocketFile::open(path_);
@@ -78,7 +74,8 @@ protected:
         return out;
     }
 
-    std::filesystem::path directory_;
+    const testing_support::Scratch scratch_;
+    const std::filesystem::path directory_ = scratch_.path;
     std::string path_;
     net::Loop loop_;
     Echo echo_{loop_};

@@ -10,6 +10,7 @@
 #include "control/blocking.hpp"
 #include "supervisor/file_watch.hpp"
 #include "supervisor/requests.hpp"
+#include "tests/support/scratch.hpp"
 
 namespace tserver::supervisor {
 namespace {
@@ -24,8 +25,6 @@ constexpr auto patience = 20s;
 class SupervisorTest : public testing::Test {
 protected:
     SupervisorTest() {
-        std::string pattern = std::filesystem::temp_directory_path() / "supervisor-test-XXXXXX";
-        directory_ = ::mkdtemp(pattern.data());
         file_ = directory_ / "tserver.conf";
         program_ = directory_ / "stand_in_link.py";
         std::filesystem::copy_file(TSERVER_TEST_DATA "/supervisor/stand_in_link.py", program_);
@@ -34,7 +33,6 @@ protected:
         auto config = config::load(file_);
         supervisor_ = std::make_unique<Supervisor>(loop_, log_, *std::move(config), program_);
     }
-    ~SupervisorTest() override { std::filesystem::remove_all(directory_); }
 
     void write(std::string_view text) { std::ofstream{file_} << text; }
     void start() {
@@ -64,7 +62,8 @@ protected:
         "[TServer]\nlink-1-name = a\nlink-2-name = b\n[link-tls]\n"
         "[a]\nhostname = 10.1.1.5\nlisten = 127.0.1.1\n[b]\nhostname = 10.1.1.5\nlisten = 127.0.1.2\n";
 
-    std::filesystem::path directory_;
+    const testing_support::Scratch scratch_;
+    const std::filesystem::path directory_ = scratch_.path;
     std::string file_;
     std::string program_;
     os::Fd nowhere_{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
@@ -206,8 +205,8 @@ TEST_F(RequestsTest, AnswersStatusReloadAndPlan) {
 }
 
 TEST(FileWatch, TellsOneStoryOfAReplacedFileAndIgnoresItsNeighbours) {
-    std::string pattern = std::filesystem::temp_directory_path() / "watch-test-XXXXXX";
-    const std::filesystem::path directory = ::mkdtemp(pattern.data());
+    const testing_support::Scratch scratch;
+    const auto& directory = scratch.path;
     const auto file = directory / "tserver.conf";
     std::ofstream{file} << "1";
     net::Loop loop;
@@ -228,7 +227,6 @@ TEST(FileWatch, TellsOneStoryOfAReplacedFileAndIgnoresItsNeighbours) {
     again.start();
     loop.turn(20ms);
     EXPECT_FALSE(again.started_and_done()) << "both changes were one";
-    std::filesystem::remove_all(directory);
 }
 
 }  // namespace
