@@ -5,9 +5,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "net/pages.hpp"
 #include "net/tcp.hpp"
@@ -39,7 +39,7 @@ Relay::Relay(Loop& loop, os::Fd application, FarSide& far, ByteView early, Relay
       buffers_{new Buffers},
       over_{loop} {
     down_end_ = std::min(early.size(), buffers_->down.size());
-    std::memcpy(buffers_->down.data(), early.data(), down_end_);
+    std::ranges::copy(early.first(down_end_), buffers_->down.begin());
 }
 
 Relay::~Relay() {
