@@ -74,9 +74,13 @@ public:
         struct Awaiter {
             Handle handle;
             [[nodiscard]] bool await_ready() const noexcept { return false; }
-            std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
+            // No symmetric transfer into the task: one that ends without waiting returns here, so that a loop
+            // over such tasks uses no stack, whether or not the compiler makes tail calls.
+            bool await_suspend(std::coroutine_handle<> caller) noexcept {
+                handle.resume();
+                if (handle.done()) return false;
                 handle.promise().continuation = caller;
-                return handle;
+                return true;
             }
             T await_resume() { return handle.promise().result(); }
         };
