@@ -50,7 +50,7 @@ def asan():
     """The programs under AddressSanitizer and UndefinedBehaviorSanitizer: every behaviour test again."""
     run("cmake", "--preset", "asan", quiet=True)
     run("ninja", "-C", "build/asan", "tserver", "tserver-link", "tserverctl", "ucmsim", quiet=True)
-    ctest("asan", "behaviour", ASAN_OPTIONS="detect_stack_use_after_return=1", UBSAN_OPTIONS="print_stacktrace=1")
+    ctest("asan", "behaviour", JOBS, ASAN_OPTIONS="detect_stack_use_after_return=1", UBSAN_OPTIONS="print_stacktrace=1")
 
 
 def tsan():
