@@ -8,8 +8,8 @@ namespace tserver {
 namespace {
 
 constexpr std::array table{
-#define FAULT(number, name, retry, exit, meaning, cause, action) \
-    FaultRow{Fault::name, #name, Retry::retry, exit, meaning, cause, action},
+#define FAULT(number, name, retry, severity, exit, meaning, sign, cause, action) \
+    FaultRow{Fault::name, #name, Retry::retry, Severity::severity, exit, meaning, sign, cause, action},
 #include "base/faults.def"
 #undef FAULT
 };
@@ -18,6 +18,25 @@ static_assert(std::ranges::is_sorted(table, {}, &FaultRow::fault), "faults.def: 
 static_assert(std::ranges::adjacent_find(table, {}, &FaultRow::fault) == table.end());
 
 }  // namespace
+
+std::string_view name(Retry retry) noexcept {
+    switch (retry) {
+        case Retry::again: return "again";
+        case Retry::stop: return "stop";
+        case Retry::refuse: return "refuse";
+    }
+    return {};
+}
+
+std::string_view name(Severity severity) noexcept {
+    switch (severity) {
+        case Severity::critical: return "critical";
+        case Severity::major: return "major";
+        case Severity::minor: return "minor";
+        case Severity::notice: return "notice";
+    }
+    return {};
+}
 
 std::span<const FaultRow> faults() noexcept { return table; }
 

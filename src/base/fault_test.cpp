@@ -13,11 +13,19 @@ TEST(FaultTableTest, every_row_has_its_words) {
     for (const auto& row : faults()) {
         EXPECT_FALSE(row.id.empty());
         EXPECT_FALSE(row.meaning.empty()) << row.id;
+        EXPECT_FALSE(row.sign.empty()) << row.id;
         EXPECT_FALSE(row.cause.empty()) << row.id;
         EXPECT_FALSE(row.action.empty()) << row.id;
         EXPECT_FALSE(row.meaning.ends_with('.')) << row.id << ": a clause, not a sentence";
         EXPECT_GT(row.exit_code, 0) << row.id << ": a failed command never ends with 0";
         EXPECT_LT(row.exit_code, 126) << row.id << ": the shell uses those above";
+    }
+}
+
+TEST(FaultTableTest, what_waits_for_the_operator_is_critical) {
+    for (const auto& row : faults()) {
+        if (row.retry != Retry::stop || row.fault == Fault::STOPPED) continue;
+        EXPECT_EQ(row.severity, Severity::critical) << row.id;
     }
 }
 
