@@ -74,4 +74,33 @@ Result<TlsContext> TlsContext::client(TlsProfile profile, const Identity* identi
     return TlsContext{context.release(), profile};
 }
 
+Result<TlsContext> TlsContext::everything(std::string_view version, const std::vector<std::string>& without) {
+    constexpr std::array numbers{TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
+    const auto at = std::ranges::find(tls_versions, version);
+    if (at == tls_versions.end()) return fail(Fault::INTERNAL, fmt::format("no TLS version {}", version));
+    const int number = numbers[static_cast<std::size_t>(at - tls_versions.begin())];
+    std::string old_suites = "ALL:!aNULL:!eNULL:!PSK:!SRP";
+    std::string new_suites;
+    for (const auto& suite : without) old_suites += ":!" + suite;
+    for (const auto* suite :
+         {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"}) {
+        if (std::ranges::find(without, suite) == without.end())
+            new_suites += (new_suites.empty() ? "" : ":") + std::string{suite};
+    }
+    if (number == TLS1_3_VERSION && new_suites.empty())
+        return fail(Fault::INTERNAL, "no suite of TLS 1.3 is left");
+    SslCtxPtr context{SSL_CTX_new(TLS_client_method())};
+    if (!context) return fail(Fault::INTERNAL, "TLS context: " + drain_errors());
+    auto* raw = context.get();
+    SSL_CTX_set_security_level(raw, 0);
+    SSL_CTX_set_options(raw, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_NO_TICKET);
+    SSL_CTX_set_max_cert_list(raw, static_cast<long>(tls_chain_limit));
+    const bool good = SSL_CTX_set_min_proto_version(raw, number) == 1 &&
+                      SSL_CTX_set_max_proto_version(raw, number) == 1 &&
+                      SSL_CTX_set_cipher_list(raw, (old_suites + ":@SECLEVEL=0").c_str()) == 1 &&
+                      SSL_CTX_set_ciphersuites(raw, new_suites.c_str()) == 1;
+    if (!good) return fail(Fault::INTERNAL, fmt::format("{}: {}", version, drain_errors()));
+    return TlsContext{context.release(), TlsProfile::legacy};
+}
+
 }  // namespace tserver::crypto

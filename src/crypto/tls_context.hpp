@@ -1,7 +1,10 @@
 // TLS contexts by named profile. What each profile allows stands here and nowhere else.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/tls_profile.hpp"
 #include "crypto/certificate.hpp"
@@ -22,6 +25,12 @@ public:
     /// @return INTERNAL, or CTI_TLS_CIPHER when the profile forbids the identity's own key or signature
     static Result<TlsContext> client(TlsProfile profile, const Identity* identity);
 
+    /// For looking at a server: one version, and every suite the library has but these, however weak.
+    /// @param version  "TLSv1", "TLSv1.1", "TLSv1.2" or "TLSv1.3"
+    /// @param without  names as TlsStream::suite() tells them
+    /// @return INTERNAL: the library has nothing (left) to offer with this version
+    static Result<TlsContext> everything(std::string_view version, const std::vector<std::string>& without);
+
     [[nodiscard]] ssl_ctx_st* raw() const noexcept { return context_.get(); }
     [[nodiscard]] TlsProfile profile() const noexcept { return profile_; }
 
@@ -30,6 +39,8 @@ private:
     std::unique_ptr<ssl_ctx_st, TlsContextFree> context_;
     TlsProfile profile_;
 };
+
+constexpr std::array<std::string_view, 4> tls_versions{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
 
 /// Peer chains up to this size are read (F4).
 constexpr std::size_t tls_chain_limit = 128 * 1024;

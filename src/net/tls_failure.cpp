@@ -50,7 +50,10 @@ Fault cti_fault(const TlsFailure& failure) {
         case Kind::not_tls: return Fault::CTI_NOT_TLS;
         case Kind::version: return Fault::CTI_TLS_VERSION;
         case Kind::suite: return Fault::CTI_TLS_CIPHER;
-        case Kind::alert: return cti_alert(failure.alert.value_or(0));
+        case Kind::alert:
+            // With a suite agreed on and the server's certificate seen, only ours is left to be refused.
+            if (failure.alert == handshake_failure && failure.agreed) return Fault::CTI_CLIENT_REJECTED;
+            return cti_alert(failure.alert.value_or(0));
         case Kind::untrusted: return Fault::CTI_SERVER_UNTRUSTED;
         case Kind::authority_list: return Fault::TLS_PEER_CA_LIST;
         case Kind::dead: return Fault::CTI_DEAD_PEER;

@@ -9,6 +9,11 @@
 
 namespace tserver::net {
 
+struct TlsAgreed {
+    std::string version;  ///< "TLSv1.2"
+    std::string suite;    ///< "ECDHE-RSA-AES256-GCM-SHA384"
+};
+
 struct TlsFailure {
     enum class Kind : std::uint8_t {
         closed,           ///< the peer ended the connection without a word
@@ -29,6 +34,9 @@ struct TlsFailure {
     std::optional<int> alert;        ///< number of the peer's alert (RFC 8446, section 6)
     std::string detail;              ///< what was seen, escaped
     std::optional<Error> rejection;  ///< with `untrusted`: what the check said
+    /// What client and server had agreed on before it failed: the server has shown its certificate by then,
+    /// and what fails afterwards is about ours.
+    std::optional<TlsAgreed> agreed{};
 };
 
 using Kind = TlsFailure::Kind;

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
+#include "net/other_protocol.hpp"
 #include "net/pages.hpp"
 #include "net/plain_stream.hpp"
 
@@ -111,6 +112,7 @@ int TlsStream::check_peer(X509_STORE_CTX* context, void*) {
     auto& self = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
     auto* leaf = X509_STORE_CTX_get0_cert(context);
     X509_up_ref(leaf);
+    self.peer_shown_ = true;
     auto verdict = self.check_(crypto::Certificate{leaf});
     if (verdict) return 1;
     self.failure_ = TlsFailure{Kind::untrusted, {}, verdict.error().detail, std::move(verdict).error()};
@@ -235,8 +237,11 @@ Task<TlsStream::TlsResult<std::unique_ptr<TlsStream>>> TlsStream::connect(Loop& 
     auto race = first_of(stream->handshake(loop), std::move(clock));
     auto outcome = co_await std::move(race);
     if (outcome.index() == 1) {
-        co_return no(TlsFailure{
-            Kind::silent, {}, fmt::format("handshake not finished within {} ms", limit.count()), {}});
+        co_return no(TlsFailure{Kind::silent,
+                                {},
+                                fmt::format("handshake not finished within {} ms", limit.count()),
+                                {},
+                                stream->agreed()});
     }
     auto& done = std::get<0>(outcome);
     if (!done) co_return no(std::move(done).error());
@@ -244,6 +249,7 @@ Task<TlsStream::TlsResult<std::unique_ptr<TlsStream>>> TlsStream::connect(Loop& 
 }
 
 Task<TlsStream::TlsResult<void>> TlsStream::handshake(Loop& loop) {
+    bool first = true;
     for (;;) {
         const int done = SSL_do_handshake(ssl_.get());
         const int error = SSL_get_error(ssl_.get(), done);
@@ -258,7 +264,15 @@ Task<TlsStream::TlsResult<void>> TlsStream::handshake(Loop& loop) {
         if (!sent) co_return no(std::move(sent).error());
         if (done == 1) co_return TlsResult<void>{};
         co_await readable(loop, socket_.get());
-        if (fill() == Fill::failed) co_return no(failure_);
+        const auto filled = fill();
+        if (filled == Fill::failed) {
+            failed = failure_;
+            failed.agreed = agreed();
+            co_return no(std::move(failed));
+        }
+        if (filled != Fill::some || !std::exchange(first, false)) continue;
+        if (const auto other = other_protocol({buffers_->in.data() + in_begin_, in_end_ - in_begin_}))
+            co_return no(TlsFailure{Kind::not_tls, {}, *other, {}, {}});
     }
 }
 
@@ -299,7 +313,20 @@ Task<TlsStream::TlsResult<void>> TlsStream::write(Loop& loop, ByteView octets) {
 
 // --- what went wrong ---
 
+std::optional<TlsAgreed> TlsStream::agreed() const {
+    if (!peer_shown_) return std::nullopt;
+    const auto* suite = SSL_get_current_cipher(ssl_.get());
+    if (suite == nullptr) suite = SSL_get_pending_cipher(ssl_.get());
+    return TlsAgreed{version(), suite != nullptr ? SSL_CIPHER_get_name(suite) : ""};
+}
+
 TlsFailure TlsStream::classify(int ssl_error) {
+    auto failure = classify_alone(ssl_error);
+    failure.agreed = agreed();
+    return failure;
+}
+
+TlsFailure TlsStream::classify_alone(int ssl_error) {
     if (failure_.kind == Kind::untrusted) {
         ERR_clear_error();
         return failure_;

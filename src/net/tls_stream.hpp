@@ -71,6 +71,8 @@ private:
     Fill fill();
     std::size_t decrypt(std::span<std::uint8_t> into);
     TlsFailure classify(int ssl_error);
+    TlsFailure classify_alone(int ssl_error);
+    [[nodiscard]] std::optional<TlsAgreed> agreed() const;
 
     static int bio_read(bio_st* bio, char* into, int count);
     static int bio_write(bio_st* bio, const char* from, int count);
@@ -89,6 +91,7 @@ private:
     std::size_t in_begin_ = 0, in_end_ = 0;    ///< received, not yet decrypted
     std::size_t out_begin_ = 0, out_end_ = 0;  ///< encrypted, not yet sent
     bool heard_ = false;                       ///< a record was read after the handshake
+    bool peer_shown_ = false;                  ///< the server has shown its certificate
     bool at_end_ = false;                      ///< recv has returned 0
     bool ending_ = false;                      ///< end() was called: FIN follows the last octet
     bool more_ = false;                        ///< the last pull() ended for want of room, not of records
