@@ -5,6 +5,10 @@ add_compile_options(
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # -Wnull-dereference and -Wmaybe-uninitialized report inside coroutine frames that g++ 12 makes itself.
     add_compile_options(-Wduplicated-cond -Wlogical-op -Wno-null-dereference -Wno-maybe-uninitialized)
+    if(CMAKE_UNITY_BUILD)
+        # It takes the file that includes the sources for one that is included elsewhere too.
+        add_compile_options(-Wno-subobject-linkage)
+    endif()
 endif()
 add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection)
 add_link_options(-Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed)

@@ -11,7 +11,7 @@
 namespace tserver::sim {
 namespace {
 
-const std::filesystem::path data = std::filesystem::path{TSERVER_TEST_DATA} / "capf";
+const std::filesystem::path vectors = std::filesystem::path{TSERVER_TEST_DATA} / "capf";
 
 Result<capf::Message> decode(ByteView frame) {
     const auto header = capf::read_header(frame.first(8));
@@ -35,7 +35,7 @@ std::vector<Recorded> recording(const std::filesystem::path& file) {
 /// Every recorded session of the other implementation.
 TEST(CapfCodec, ReadsEveryRecordedMessageAndWritesTheSameOctets) {
     int frames = 0;
-    for (const auto& file : std::filesystem::directory_iterator{data}) {
+    for (const auto& file : std::filesystem::directory_iterator{vectors}) {
         if (file.path().extension() != ".txt") continue;
         for (const auto& [from_server, frame] : recording(file.path())) {
             const auto message = decode(frame);
@@ -49,7 +49,7 @@ TEST(CapfCodec, ReadsEveryRecordedMessageAndWritesTheSameOctets) {
 }
 
 TEST(CapfCodec, BuildsTheServersSideOfTheInstallRecording) {
-    const auto recorded = recording(data / "01-install-rsa2048-authstring.txt");
+    const auto recorded = recording(vectors / "01-install-rsa2048-authstring.txt");
     std::vector<std::string> server;
     for (const auto& r : recorded)
         if (r.from_server) server.push_back(hex(r.frame));
@@ -59,7 +59,7 @@ TEST(CapfCodec, BuildsTheServersSideOfTheInstallRecording) {
     hello.add(Tag::version, std::uint8_t{3}).add(Tag::auth_type, std::uint8_t{0});
     capf::Message key{Command::key_generate_request, 1, {}};
     key.add(Tag::key_size, Bytes{8, 0}).add(Tag::key_type, std::uint8_t{0});
-    const auto issued = load(data / "keys/01-client.pem").value()->certificate;
+    const auto issued = load(vectors / "keys/01-client.pem").value()->certificate;
     capf::Message store{Command::store_certificate_request, 1, {}};
     store.add(Tag::certificate_type, std::uint8_t{1})
         .add(Tag::certificate, capf::certificate_value(issued.der()));
@@ -70,7 +70,7 @@ TEST(CapfCodec, BuildsTheServersSideOfTheInstallRecording) {
 }
 
 TEST(CapfCodec, HidesThePasswordInWhatItTells) {
-    const auto recorded = recording(data / "01-install-rsa2048-authstring.txt");
+    const auto recorded = recording(vectors / "01-install-rsa2048-authstring.txt");
     const auto said = capf::describe(decode(recorded.at(1).frame).value());
     EXPECT_THAT(said, testing::HasSubstr("PASSWORD=***"));
     EXPECT_THAT(said, testing::Not(testing::HasSubstr(hex(as_bytes("123456")))));
@@ -100,7 +100,7 @@ struct HandMade {
 };
 class CapfAuthResponse : public testing::TestWithParam<HandMade> {};
 TEST_P(CapfAuthResponse, IsAnsweredAsItsTableSays) {
-    const auto root = boost::json::parse(read_file(data / "messages.json").value());
+    const auto root = boost::json::parse(read_file(vectors / "messages.json").value());
     for (const auto& vector : root.at("vectors").as_array()) {
         if (vector.at("name").as_string() != GetParam().name) continue;
         const auto hello =

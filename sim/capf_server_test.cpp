@@ -17,9 +17,9 @@ using capf::Message;
 using capf::Tag;
 
 /// Speaks in clear (fault capf-plain): what is tested here is the exchange, not TLS.
-class Client {
+class CapfClient {
 public:
-    explicit Client(const Address& server) : stream_{connected(server)} {}
+    explicit CapfClient(const Address& server) : stream_{connected(server)} {}
 
     /// "closed" and "silent" are what they say; everything else is the frame.
     std::optional<Message> next(std::chrono::milliseconds time = 60s) {
@@ -119,7 +119,7 @@ struct CapfServerTest : testing::Test {
         return all.contains("link1") ? all.at("link1").as_int64() : 0;
     }
     /// Up to KEY_GENERATE_REQUEST.
-    std::optional<Message> key_request(Client& client, std::uint8_t version = 1) {
+    std::optional<Message> key_request(CapfClient& client, std::uint8_t version = 1) {
         client.authenticate("CTI-link1", "12345", version);
         return client.next();
     }
@@ -127,7 +127,7 @@ struct CapfServerTest : testing::Test {
 
 TEST_F(CapfServerTest, AsksAVersionOneClientForAKeySizeAlone) {
     start();
-    Client client{server->address()};
+    CapfClient client{server->address()};
     const auto request = key_request(client);
     ASSERT_TRUE(request);
     EXPECT_EQ(request->command, Command::key_generate_request);
@@ -136,14 +136,14 @@ TEST_F(CapfServerTest, AsksAVersionOneClientForAKeySizeAlone) {
 
 TEST_F(CapfServerTest, AsksAVersionThreeClientForSizeAndType) {
     start();
-    Client client{server->address()};
+    CapfClient client{server->address()};
     EXPECT_THAT(key_request(client, 3)->elements,
                 testing::ElementsAre(capf::Element{10, {8, 0}}, capf::Element{17, {0}}));
 }
 
 TEST_F(CapfServerTest, IssuesACertificateForTheKeyWithTheUsagesAndAnExactAnswer) {
     start();
-    Client client{server->address()};
+    CapfClient client{server->address()};
     key_request(client);
     client.give_key(rsa_key());
     const auto store = client.next();
@@ -160,7 +160,7 @@ TEST_F(CapfServerTest, IssuesACertificateForTheKeyWithTheUsagesAndAnExactAnswer)
 
 TEST_F(CapfServerTest, TakesNameAndStringWithAFinalNul) {
     start();
-    Client client{server->address()};
+    CapfClient client{server->address()};
     client.authenticate({"CTI-link1\0", 10}, {"12345\0", 6}, 3);
     EXPECT_EQ(client.next()->command, Command::key_generate_request);
 }
@@ -174,7 +174,7 @@ struct Refusal {
 class CapfRefusal : public CapfServerTest, public testing::WithParamInterface<Refusal> {};
 TEST_P(CapfRefusal, IsOneEndSessionWithTheNamedReason) {
     start(GetParam().profile);
-    Client client{server->address()};
+    CapfClient client{server->address()};
     client.authenticate(GetParam().name, GetParam().code);
     EXPECT_EQ(reason_of(client.next()), GetParam().answer);
     EXPECT_FALSE(client.next());
@@ -189,23 +189,23 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(CapfServerTest, TheCodeIsUsedBeforeTheCertificateIsSent) {
     start("user=u,instance=link1,code=12345", "capf-drop=store-request");
-    Client client{server->address()};
+    CapfClient client{server->address()};
     key_request(client);
     client.give_key(rsa_key());
     EXPECT_FALSE(client.next());
     EXPECT_EQ(issued(), 1);
-    Client again{server->address()};
+    CapfClient again{server->address()};
     again.authenticate("CTI-link1", "12345");
     EXPECT_EQ(reason_of(again.next()), "end 00");
 }
 
 TEST_F(CapfServerTest, ALineLostBeforeTheKeyLeavesTheCode) {
     start("user=u,instance=link1,code=12345", "capf-drop=key-response@1");
-    Client client{server->address()};
+    CapfClient client{server->address()};
     key_request(client);
     client.give_key(rsa_key());
     EXPECT_FALSE(client.next());
-    Client again{server->address()};
+    CapfClient again{server->address()};
     EXPECT_EQ(key_request(again)->command, Command::key_generate_request);
     EXPECT_EQ(issued(), 0);
 }
@@ -215,7 +215,7 @@ TEST_F(CapfServerTest, RefusesAKeyThatWasNotAskedFor) {
     const auto small = crypto::PrivateKey::make_rsa(1024).value();
     const auto curve = crypto::PrivateKey::make_ec(crypto::Curve::p256).value();
     for (const auto* key : {&small, &curve}) {
-        Client client{server->address()};
+        CapfClient client{server->address()};
         key_request(client);
         client.give_key(*key);
         EXPECT_EQ(reason_of(client.next()), "end 07");
@@ -225,12 +225,12 @@ TEST_F(CapfServerTest, RefusesAKeyThatWasNotAskedFor) {
 
 TEST_F(CapfServerTest, TakesRequestInProgressOnceFromVersionThreeAndNeverFromVersionOne) {
     start();
-    Client three{server->address()};
+    CapfClient three{server->address()};
     key_request(three, 3);
     three.send(three.message(Command::request_in_progress));
     three.send(three.message(Command::request_in_progress));
     EXPECT_EQ(reason_of(three.next()), "end 07");
-    Client one{server->address()};
+    CapfClient one{server->address()};
     key_request(one, 1);
     one.send(one.message(Command::request_in_progress));
     EXPECT_EQ(reason_of(one.next()), "end 07");
@@ -243,7 +243,7 @@ struct BadFrame {
 class CapfBadFrame : public CapfServerTest, public testing::WithParamInterface<BadFrame> {};
 TEST_P(CapfBadFrame, IsAnsweredByEndSessionSeven) {
     start();
-    Client client{server->address()};
+    CapfClient client{server->address()};
     client.next();
     client.send(from_hex(GetParam().hex).value());
     EXPECT_EQ(reason_of(client.next()), "end 07");
@@ -257,14 +257,14 @@ INSTANTIATE_TEST_SUITE_P(, CapfBadFrame,
 
 TEST_F(CapfServerTest, DeletesAndFetchesAsTheReferenceSays) {
     start("instance=link1,code=12345,operation=delete");
-    Client client{server->address()};
+    CapfClient client{server->address()};
     client.authenticate("CTI-link1", "12345");
     EXPECT_EQ(client.next()->command, Command::delete_certificate_request);
     auto answer = client.message(Command::delete_certificate_response);
     client.send(answer.add(Tag::reason, std::uint8_t{7}));
     EXPECT_EQ(reason_of(client.next()), "end 01");
     cluster->profiles.set(parse_profile("instance=link1,code=12345,operation=fetch", wall_now()).value());
-    Client fetched{server->address()};
+    CapfClient fetched{server->address()};
     fetched.authenticate("CTI-link1", "12345");
     EXPECT_EQ(fetched.next()->command, Command::fetch_certificate_request);
     answer = fetched.message(Command::fetch_certificate_response);
@@ -279,7 +279,7 @@ struct Issue {
 class CapfIssueFault : public CapfServerTest, public testing::WithParamInterface<Issue> {};
 TEST_P(CapfIssueFault, MakesExactlyTheCertificateWrong) {
     start("instance=link1,code=12345", GetParam().fault);
-    Client client{server->address()};
+    CapfClient client{server->address()};
     key_request(client);
     client.give_key(rsa_key());
     const auto certificate = certificate_of(client.next().value());
@@ -301,7 +301,7 @@ TEST_F(CapfServerTest, SendsTheSameCertificateAgainWhenTold) {
     std::vector<std::string> seen;
     for (int i = 0; i < 2; ++i) {
         cluster->profiles.set(parse_profile("instance=link1,code=12345", wall_now()).value());
-        Client client{server->address()};
+        CapfClient client{server->address()};
         key_request(client);
         client.give_key(rsa_key());
         seen.push_back(certificate_of(client.next().value()).sha256());
@@ -313,10 +313,10 @@ TEST_F(CapfServerTest, SendsTheSameCertificateAgainWhenTold) {
 
 TEST_F(CapfServerTest, CutsAfterTheOctetCountsOfEachDirection) {
     start("instance=link1,code=12345", "capf-cut-sent=10@1");
-    Client sent{server->address()};
+    CapfClient sent{server->address()};
     EXPECT_EQ(hex(sent.octets(100)), "55010000000100080700");
     ASSERT_TRUE(cluster->faults.set("capf-cut-received=3"));
-    Client received{server->address()};
+    CapfClient received{server->address()};
     received.authenticate("CTI-link1", "12345");
     EXPECT_FALSE(received.next());
     server.reset();
@@ -330,7 +330,7 @@ struct StepFault {
 class CapfStepFault : public CapfServerTest, public testing::WithParamInterface<StepFault> {};
 TEST_P(CapfStepFault, ActsInPlaceOfTheKeyRequest) {
     start("instance=link1,code=12345", GetParam().fault);
-    Client client{server->address()};
+    CapfClient client{server->address()};
     client.authenticate("CTI-link1", "12345");
     EXPECT_EQ(hex(client.octets(40, 300ms)), GetParam().answer);
 }

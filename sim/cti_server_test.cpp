@@ -24,10 +24,10 @@ Fd connected(const Address& server) {
 }
 
 /// A client in clear, or over TLS when it has a context.
-class Client {
+class CtiClient {
 public:
-    explicit Client(const Address& server) : stream_{connected(server)} {}
-    Client(const Address& server, SSL_CTX* context) : stream_{connected(server), context} {
+    explicit CtiClient(const Address& server) : stream_{connected(server)} {}
+    CtiClient(const Address& server, SSL_CTX* context) : stream_{connected(server), context} {
         SSL_set_connect_state(stream_.tls());
         const auto done = stream_.handshake(never_, Steady::now() + 60s);
         error_ = done ? "" : done.error().detail;
@@ -115,7 +115,7 @@ struct CtiServerTest : testing::Test {
     }
     /// What a client learns when its certificate is judged (in TLS 1.3 with its first read).
     std::string verdict() {
-        Client client{tls(), context.get()};
+        CtiClient client{tls(), context.get()};
         if (client.error().empty()) {
             client.send("x");
             if (client.receive(1) == "x") return "taken";
@@ -133,10 +133,10 @@ struct CtiServerTest : testing::Test {
 TEST_F(CtiServerTest, EchoesBehindAHalfCloseAndRecordsEachConnection) {
     start();
     const std::string much(300'000, 'e');
-    Client one{plain()};
+    CtiClient one{plain()};
     one.send("one");
     EXPECT_EQ(one.receive(3), "one");  // answered, so it is the first that was accepted
-    Client two{plain(1)};
+    CtiClient two{plain(1)};
     two.send(much);
     two.end_writing();
     EXPECT_EQ(two.receive(much.size() + 1), much);
@@ -154,7 +154,7 @@ TEST_P(CtiVersion, EchoesOverTlsAndEndsWithCloseNotify) {
     start();
     enrol();
     SSL_CTX_set_max_proto_version(context.get(), GetParam());
-    Client client{tls(), context.get()};
+    CtiClient client{tls(), context.get()};
     ASSERT_EQ(client.error(), "");
     EXPECT_EQ(SSL_version(client.tls()), GetParam());
     const std::string much(300'000, 'e');
@@ -167,7 +167,7 @@ INSTANTIATE_TEST_SUITE_P(, CtiVersion, testing::Values(TLS1_2_VERSION, TLS1_3_VE
 
 TEST_F(CtiServerTest, SinkAnswersNothing) {
     start({}, "sink");
-    Client client{plain()};
+    CtiClient client{plain()};
     client.send("abc");
     client.end_writing();
     EXPECT_EQ(client.receive(1), "");
@@ -178,7 +178,7 @@ TEST_F(CtiServerTest, SinkAnswersNothing) {
 
 TEST_F(CtiServerTest, BurstBeginsWithTheFirstOctetsAndHoldsTheCountingPattern) {
     start({}, "burst=100*300");
-    Client client{plain()};
+    CtiClient client{plain()};
     EXPECT_EQ(client.receive(1, 50ms), "");
     client.send("go");
     const auto got = client.receive(30'000);
@@ -220,10 +220,10 @@ TEST_F(CtiServerTest, TheSameCertificateTwiceDropsBothAndIsCompromisedInTheEnd) 
     start();
     enrol();
     for (int round = 1; round <= 2; ++round) {
-        Client first{tls(0), context.get()};
+        CtiClient first{tls(0), context.get()};
         first.send("1");
         ASSERT_EQ(first.receive(1), "1");
-        Client second{tls(1), context.get()};
+        CtiClient second{tls(1), context.get()};
         second.send("2");
         EXPECT_EQ(second.receive(1), "");
         EXPECT_EQ(first.receive(1), "");
@@ -244,10 +244,10 @@ TEST_F(CtiServerTest, ComingBackAtOnceIsNoCollision) {
 
 TEST_F(CtiServerTest, ANodeThatIsDownRefusesAndItsConnectionsEnd) {
     start();
-    Client client{plain(0)};
+    CtiClient client{plain(0)};
     client.send("a");
     ASSERT_EQ(client.receive(1), "a");
-    Client other{plain(1)};
+    CtiClient other{plain(1)};
     const auto address = plain(0);
     EXPECT_EQ(obey("cti down 1"), R"({"ok":true})");
     EXPECT_EQ(client.receive(1), "");
@@ -262,7 +262,7 @@ TEST_F(CtiServerTest, ANodeThatIsDownRefusesAndItsConnectionsEnd) {
 
 TEST_F(CtiServerTest, DropsAndResetsOnCommand) {
     start();
-    Client dropped{plain()};
+    CtiClient dropped{plain()};
     dropped.send("a");
     ASSERT_EQ(dropped.receive(1), "a");
     EXPECT_EQ(obey("cti drop"), R"({"ok":true,"connections":1})");
@@ -270,7 +270,7 @@ TEST_F(CtiServerTest, DropsAndResetsOnCommand) {
     EXPECT_EQ(dropped.error(), "end");
     dropped.end_writing();
     wait_for_end_of_all();
-    Client reset{plain()};
+    CtiClient reset{plain()};
     reset.send("a");
     ASSERT_EQ(reset.receive(1), "a");
     EXPECT_EQ(obey("cti reset"), R"({"ok":true,"connections":1})");
@@ -286,7 +286,7 @@ struct PlainFault {
 class CtiPlainFault : public CtiServerTest, public testing::WithParamInterface<PlainFault> {};
 TEST_P(CtiPlainFault, IsWhatTheMenuSays) {
     start({GetParam().fault});
-    Client client{plain()};
+    CtiClient client{plain()};
     client.send("abc");
     EXPECT_EQ(client.receive(100, 300ms), GetParam().answer);
     EXPECT_EQ(client.error(), GetParam().end);
@@ -306,7 +306,7 @@ TEST_F(CtiServerTest, PresentsWhatTheListHoldsUnlessTold) {
     start();
     enrol();
     const auto shown = [this](std::size_t node) {
-        Client client{tls(node), context.get()};
+        CtiClient client{tls(node), context.get()};
         return crypto::Certificate{SSL_get1_peer_certificate(client.tls())};
     };
     const auto listed = [this](const crypto::Certificate& certificate) {
@@ -332,7 +332,7 @@ TEST_F(CtiServerTest, PresentsWhatTheListHoldsUnlessTold) {
 
 TEST_F(CtiServerTest, ServesFourHundredConnectionsAtOnce) {
     start();
-    std::deque<Client> clients;
+    std::deque<CtiClient> clients;
     for (int i = 0; i < 400; ++i) clients.emplace_back(plain(static_cast<std::size_t>(i % 2)));
     for (auto& client : clients) client.send("x");
     int answered = 0;

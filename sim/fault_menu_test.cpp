@@ -7,11 +7,11 @@
 namespace tserver::sim {
 namespace {
 
-struct Case {
+struct MenuCase {
     const char* text;
     const char* error;  ///< nullptr: taken
 };
-class FaultText : public testing::TestWithParam<Case> {};
+class FaultText : public testing::TestWithParam<MenuCase> {};
 
 TEST_P(FaultText, IsTakenOrRefusedForTheNamedReason) {
     const auto& c = GetParam();
@@ -25,16 +25,17 @@ TEST_P(FaultText, IsTakenOrRefusedForTheNamedReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     , FaultText,
-    testing::Values(Case{"tftp-silent", nullptr}, Case{"tftp-silent=1", "takes no value"},
-                    Case{"tftp-drop=20", nullptr}, Case{"tftp-drop", "needs a number"},
-                    Case{"tftp-drop=x", "needs a number"}, Case{"list-truncated", nullptr},
-                    Case{"list-truncated=100", nullptr}, Case{"capf-drop=key-request", nullptr},
-                    Case{"capf-drop=never", "needs a step: tls|auth-request"},
-                    Case{"capf-end=key-request:9", nullptr},
-                    Case{"capf-end=key-request", "needs STEP:REASON"}, Case{"cti-server=expired", nullptr},
-                    Case{"cti-server=old", "needs one of expired|unlisted|weak"},
-                    Case{"tftp-silent@2", nullptr}, Case{"tftp-silent@0", "needs a number of uses"},
-                    Case{"tftp-silnt", "perhaps tftp-silent"}));
+    testing::Values(MenuCase{"tftp-silent", nullptr}, MenuCase{"tftp-silent=1", "takes no value"},
+                    MenuCase{"tftp-drop=20", nullptr}, MenuCase{"tftp-drop", "needs a number"},
+                    MenuCase{"tftp-drop=x", "needs a number"}, MenuCase{"list-truncated", nullptr},
+                    MenuCase{"list-truncated=100", nullptr}, MenuCase{"capf-drop=key-request", nullptr},
+                    MenuCase{"capf-drop=never", "needs a step: tls|auth-request"},
+                    MenuCase{"capf-end=key-request:9", nullptr},
+                    MenuCase{"capf-end=key-request", "needs STEP:REASON"},
+                    MenuCase{"cti-server=expired", nullptr},
+                    MenuCase{"cti-server=old", "needs one of expired|unlisted|weak"},
+                    MenuCase{"tftp-silent@2", nullptr}, MenuCase{"tftp-silent@0", "needs a number of uses"},
+                    MenuCase{"tftp-silnt", "perhaps tftp-silent"}));
 
 TEST(FaultMenu, SwitchesAFaultOffAfterTheGivenNumberOfUses) {
     FaultMenu menu;

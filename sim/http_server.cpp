@@ -7,7 +7,7 @@
 namespace tserver::sim {
 namespace {
 
-constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::seconds http_patience{30};
 constexpr std::size_t longest_request = 8192;
 
 /// Everything up to the blank line; nothing if it does not come.
@@ -15,7 +15,7 @@ std::optional<std::string> read_head(Stream& stream, const Stop& stop) {
     std::string head;
     std::array<std::uint8_t, 1024> octets{};
     while (head.find("\r\n\r\n") == std::string::npos) {
-        const auto got = read_some(stream, octets, stop, Steady::now() + patience);
+        const auto got = read_some(stream, octets, stop, Steady::now() + http_patience);
         if (!got || *got == 0 || head.size() > longest_request) return std::nullopt;
         head += as_text(ByteView{octets}.first(*got));
     }
@@ -78,7 +78,7 @@ void HttpServer::serve(Stream stream, const Stop& stop) {
     } else {
         answer = head_of("404 Not Found", 0);
     }
-    const auto deadline = Steady::now() + patience;
+    const auto deadline = Steady::now() + http_patience;
     if (write_all(stream, as_bytes(answer), stop, deadline) && write_all(stream, content, stop, deadline))
         stream.finish_writing();
 }

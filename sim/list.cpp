@@ -1,6 +1,7 @@
 #include "sim/list.hpp"
 
 #include "crypto/openssl.hpp"
+#include "sim/pki.hpp"
 
 namespace tserver::sim {
 namespace {
@@ -102,20 +103,11 @@ Bytes signature_info(const ListPlan& plan, unsigned bits) {
     return out.take();
 }
 
-const EVP_MD* method(Digest digest) {
-    switch (digest) {
-        case Digest::sha1: return EVP_sha1();
-        case Digest::sha384: return EVP_sha384();
-        case Digest::sha512: return EVP_sha512();
-        default: return EVP_sha256();
-    }
-}
-
 Result<Bytes> sign(const crypto::PrivateKey& key, Digest digest, ByteView octets) {
     const crypto::MdCtxPtr context{EVP_MD_CTX_new()};
     std::size_t length = static_cast<std::size_t>(EVP_PKEY_get_size(key.raw()));
     Bytes out(length);
-    if (EVP_DigestSignInit(context.get(), nullptr, method(digest), nullptr, key.raw()) != 1 ||
+    if (EVP_DigestSignInit(context.get(), nullptr, digest_method(digest), nullptr, key.raw()) != 1 ||
         EVP_DigestSign(context.get(), out.data(), &length, octets.data(), octets.size()) != 1)
         return fail(Fault::INTERNAL, "list signature: " + crypto::drain_errors());
     out.resize(length);

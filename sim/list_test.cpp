@@ -8,12 +8,14 @@
 namespace tserver::sim {
 namespace {
 
-const std::filesystem::path data{TSERVER_TEST_DATA};
+const std::filesystem::path test_data{TSERVER_TEST_DATA};
 
 Bytes vector_file(const std::string& name) {
-    return to_bytes(as_bytes(read_file(data / "ctl" / (name + ".tlv")).value()));
+    return to_bytes(as_bytes(read_file(test_data / "ctl" / (name + ".tlv")).value()));
 }
-Credential vector_key(const std::string& name) { return load(data / "ctl/keys" / (name + ".pem")).value(); }
+Credential vector_key(const std::string& name) {
+    return load(test_data / "ctl/keys" / (name + ".pem")).value();
+}
 
 /// The certificate (tag 9) of record `wanted` of a well-formed list.
 crypto::Certificate certificate_in(ByteView list, int wanted) {

@@ -65,15 +65,6 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
     return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-const EVP_MD* method(crypto::Digest digest) {
-    switch (digest) {
-        case crypto::Digest::sha1: return EVP_sha1();
-        case crypto::Digest::sha384: return EVP_sha384();
-        case crypto::Digest::sha512: return EVP_sha512();
-        default: return EVP_sha256();
-    }
-}
-
 void set_time(ASN1_TIME* at, Instant when) {
     ASN1_TIME_set(at, static_cast<time_t>(when.time_since_epoch().count()));
 }
@@ -94,6 +85,15 @@ CertificatePlan server_plan(std::string_view name, Instant now) {
 }
 
 }  // namespace
+
+const EVP_MD* digest_method(crypto::Digest digest) {
+    switch (digest) {
+        case crypto::Digest::sha1: return EVP_sha1();
+        case crypto::Digest::sha384: return EVP_sha384();
+        case crypto::Digest::sha512: return EVP_sha512();
+        default: return EVP_sha256();
+    }
+}
 
 Result<crypto::Certificate> make_certificate(const CertificatePlan& plan,
                                              const crypto::PublicKey& subject_key,
@@ -118,7 +118,7 @@ Result<crypto::Certificate> make_certificate(const CertificatePlan& plan,
         add_extension(raw, signer, NID_ext_key_usage, plan.extended_key_usage) &&
         add_extension(raw, signer, NID_subject_alt_name, plan.uri.empty() ? "" : "URI:" + plan.uri) &&
         add_extension(raw, signer, NID_subject_key_identifier, "hash") &&
-        X509_sign(raw, signing_key.raw(), method(plan.digest)) > 0;
+        X509_sign(raw, signing_key.raw(), digest_method(plan.digest)) > 0;
     if (!good) return fail(Fault::INTERNAL, "certificate of " + plan.common_name + ": " + drain_errors());
     return crypto::Certificate{certificate.release()};
 }

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "crypto/certificate.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/openssl.hpp"
 
 namespace tserver::sim {
 
@@ -44,6 +46,7 @@ Result<Credential> make_ec_call_manager(std::string_view node, Instant now);
 /// Another key whose certificate has the same subject, issuer and serial.
 Result<Credential> make_twin(const crypto::Certificate& of, Instant now);
 
+const EVP_MD* digest_method(crypto::Digest digest);
 /// One PEM file, mode 0600, put in place by a rename.  @return STORE_IO
 Result<void> save(const crypto::Identity& identity, const std::filesystem::path& file);
 /// @return STORE_MISSING, DECODE

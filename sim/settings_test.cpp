@@ -40,12 +40,12 @@ TEST(CommandLine, TakesEveryServiceNodesProfilesAndFaults) {
     EXPECT_EQ(s.served.at(0).first, "a.bin");
 }
 
-struct Case {
+struct SettingsCase {
     std::vector<const char*> words;
     int exit_code;
     const char* text;
 };
-class CommandLineText : public testing::TestWithParam<Case> {};
+class CommandLineText : public testing::TestWithParam<SettingsCase> {};
 TEST_P(CommandLineText, EndsWithTheNamedCodeAndText) {
     const auto parsed = parse(GetParam().words);
     ASSERT_TRUE(std::holds_alternative<Said>(parsed));
@@ -54,17 +54,18 @@ TEST_P(CommandLineText, EndsWithTheNamedCodeAndText) {
 }
 INSTANTIATE_TEST_SUITE_P(
     , CommandLineText,
-    testing::Values(Case{{"--help"}, 0, "list renew-only"}, Case{{"--list-faults"}, 0, "tftp-drop=percent"},
-                    Case{{"--tftp", "127.0.0.1:0"}, 2, "--state is needed"},
-                    Case{{"--state", "/s", "--tftp", "localhost:69"}, 2, "not a numeric address"},
-                    Case{{"--state", "/s", "--tftp", "127.0.0.1"}, 2, "ADDRESS:PORT is needed"},
-                    Case{{"--state", "/s", "--tftp", "127.0.0.1:70000"}, 2, "a port is 0 to 65535"},
-                    Case{{"--state", "/s", "--fault", "tftp-drip=1"}, 2, "perhaps tftp-drop"},
-                    Case{{"--state", "/s", "--profile", "instance=a"}, 2, "code is missing"},
-                    Case{{"--state", "/s", "--cti-mode", "loud"}, 2, "echo, sink, burst"},
-                    Case{{"--state", "/s", "--tls", "old"}, 2, "old"},
-                    Case{{"--state", "/s", "--serve", "a/b=/tmp/x"}, 2, "NAME without /"},
-                    Case{{"--state", "/s", "--nonsense"}, 2, "--nonsense"}));
+    testing::Values(SettingsCase{{"--help"}, 0, "list renew-only"},
+                    SettingsCase{{"--list-faults"}, 0, "tftp-drop=percent"},
+                    SettingsCase{{"--tftp", "127.0.0.1:0"}, 2, "--state is needed"},
+                    SettingsCase{{"--state", "/s", "--tftp", "localhost:69"}, 2, "not a numeric address"},
+                    SettingsCase{{"--state", "/s", "--tftp", "127.0.0.1"}, 2, "ADDRESS:PORT is needed"},
+                    SettingsCase{{"--state", "/s", "--tftp", "127.0.0.1:70000"}, 2, "a port is 0 to 65535"},
+                    SettingsCase{{"--state", "/s", "--fault", "tftp-drip=1"}, 2, "perhaps tftp-drop"},
+                    SettingsCase{{"--state", "/s", "--profile", "instance=a"}, 2, "code is missing"},
+                    SettingsCase{{"--state", "/s", "--cti-mode", "loud"}, 2, "echo, sink, burst"},
+                    SettingsCase{{"--state", "/s", "--tls", "old"}, 2, "old"},
+                    SettingsCase{{"--state", "/s", "--serve", "a/b=/tmp/x"}, 2, "NAME without /"},
+                    SettingsCase{{"--state", "/s", "--nonsense"}, 2, "--nonsense"}));
 
 }  // namespace
 }  // namespace tserver::sim

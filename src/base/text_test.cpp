@@ -5,7 +5,7 @@
 namespace tserver {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 TEST(EscapeTest, makes_the_text_of_a_peer_harmless) {
     struct Row {

@@ -56,8 +56,6 @@ private:
     control::Client client_;
 };
 
-void print(const Terms& terms, const json::value& value) { terms.out << json::serialize(value) << std::endl; }
-
 std::string text_in(const json::object& answer, std::string_view field) {
     const auto* value = answer.if_contains(json::string_view{field.data(), field.size()});
     const auto* string = value != nullptr ? value->if_string() : nullptr;
@@ -115,6 +113,8 @@ int say_plan(const Terms& terms, const Result<json::object>& answer) {
 }
 
 }  // namespace
+
+void print(const Terms& terms, const json::value& value) { terms.out << json::serialize(value) << std::endl; }
 
 int say_error(const Terms& terms, const Error& error) {
     if (terms.json) {

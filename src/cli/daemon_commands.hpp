@@ -27,6 +27,8 @@ struct Terms {
 /// "FAULT_ID: meaning (detail)" and "→ action" on `err`; with --json {"error":{…}} on `out`.
 /// @return the exit code of the fault
 int say_error(const Terms& terms, const Error& error);
+/// One line of JSON on `out`, at once.
+void print(const Terms& terms, const boost::json::value& value);
 
 /// @return 0 every link carries traffic, 1 some, 2 none, or tserver does not answer
 int status(const Terms& terms);

@@ -75,8 +75,6 @@ json::value problem_json(const std::optional<Error>& problem) {
                         {"action", json::string{row(problem->fault).action}}};
 }
 
-void print(const Terms& terms, const json::value& value) { terms.out << json::serialize(value) << '\n'; }
-
 void print_problem(const Terms& terms, std::string_view what, const Error& problem) {
     terms.err << fmt::format("{}: {}\n→ {}\n", what, problem.text(), row(problem.fault).action);
 }

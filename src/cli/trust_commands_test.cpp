@@ -19,7 +19,7 @@ namespace json = boost::json;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr Instant now{std::chrono::seconds{1796000000}};  // 2026-11-29
+constexpr Instant november{std::chrono::seconds{1796000000}};  // 2026-11-29
 
 std::string path_of(const std::string& vector) { return fmt::format("{}/ctl/{}", TSERVER_TEST_DATA, vector); }
 
@@ -31,7 +31,7 @@ protected:
         return path;
     }
     int show(const std::string& file, TrustFormat format, std::optional<std::string> held = {}) {
-        return trust_show(out, err, {file, std::move(held), format, now});
+        return trust_show(out, err, {file, std::move(held), format, november});
     }
     json::object answer() const { return json::parse(out.str()).as_object(); }
 
@@ -65,7 +65,7 @@ TEST_F(TrustCommands, ShowInJsonHasTheFieldsThatOthersRelyOn) {
     EXPECT_EQ(first.at("dns"), "cucm-pub");
     EXPECT_EQ(first.at("address"), "192.0.2.10");
     EXPECT_EQ(first.at("not_after"), json::string{rfc3339(test::signer("itlrec").certificate.not_after())});
-    EXPECT_EQ(first.at("days_left"), days_until(test::signer("itlrec").certificate.not_after(), now));
+    EXPECT_EQ(first.at("days_left"), days_until(test::signer("itlrec").certificate.not_after(), november));
     EXPECT_TRUE(first.at("error").is_null());
 }
 
@@ -97,7 +97,7 @@ class ShowAndVerify : public TrustCommands, public testing::WithParamInterface<E
 TEST_P(ShowAndVerify, AnswerWithExitCodeAndReason) {
     const auto& c = GetParam();
     const auto held = *c.held != '\0' ? std::optional{path_of(c.held)} : std::nullopt;
-    const TrustShow request{path_of(c.file), held, TrustFormat::json, now};
+    const TrustShow request{path_of(c.file), held, TrustFormat::json, november};
     for (const auto& command : {trust_show, trust_verify}) {
         out.str("");
         ASSERT_EQ(command(out, err, request), c.exit);

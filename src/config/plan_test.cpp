@@ -31,16 +31,14 @@ tls-instance-id = cti02
 hostname = sub1, sub2
 )";
 
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
+std::string edited(std::string text, std::string_view from, std::string_view to) {
     const auto at = text.find(from);
     if (at == std::string::npos) ADD_FAILURE() << "no such text: " << from;
     return text.replace(at, from.size(), to);
 }
-std::string replaced(std::string_view from, std::string_view to) {
-    return replaced(std::string{base}, from, to);
-}
+std::string edited(std::string_view from, std::string_view to) { return edited(std::string{base}, from, to); }
 
-Config config_of(std::string_view text) {
+Config parsed(std::string_view text) {
     auto config = parse(text, "f");
     if (!config) {
         ADD_FAILURE() << as_error(config.error()).text();
@@ -52,8 +50,8 @@ Config config_of(std::string_view text) {
 std::string lines_of(const Plan& plan) {
     std::string out;
     for (const auto& c : plan.changes) {
-        out += fmt::format("{}{} {}: {} [{}>{}]", out.empty() ? "" : "\n", c.link, c.option, text(c.effect),
-                           c.from, c.to);
+        out += fmt::format("{}{} {}: {} [{}>{}]", out.empty() ? "" : "\n", c.link, c.option,
+                           config::text(c.effect), c.from, c.to);
         EXPECT_FALSE(c.reason.empty()) << c.option;
     }
     return out;
@@ -68,14 +66,14 @@ void PrintTo(const Row& r, std::ostream* out) { *out << r.name; }
 class ReloadPlan : public testing::TestWithParam<Row> {};
 
 TEST_P(ReloadPlan, SaysPerOptionWhatItDoes) {
-    const auto running = config_of(GetParam().running);
-    const auto fresh = config_of(GetParam().fresh);
+    const auto running = parsed(GetParam().running);
+    const auto fresh = parsed(GetParam().fresh);
     EXPECT_EQ(lines_of(plan(running, fresh)), GetParam().lines);
 }
 
 TEST_P(ReloadPlan, CarriedOutLeavesExactlyWhatIsPending) {
-    const auto running = config_of(GetParam().running);
-    const auto fresh = config_of(GetParam().fresh);
+    const auto running = parsed(GetParam().running);
+    const auto fresh = parsed(GetParam().fresh);
     const auto first = plan(running, fresh);
     if (first.refused()) {
         EXPECT_EQ(first.after, running);
@@ -95,70 +93,69 @@ INSTANTIATE_TEST_SUITE_P(
     , ReloadPlan,
     testing::Values(
         Row{"NothingChanged", old, "# a comment\n" + old, ""},
-        Row{"UsedCodeTakenOut", old, replaced("tls-auth-code = 12345\n", ""),
+        Row{"UsedCodeTakenOut", old, edited("tls-auth-code = 12345\n", ""),
             "one tls-auth-code: nothing [********>]"},
-        Row{"AnotherCode", old, replaced("12345", "54321"),
+        Row{"AnotherCode", old, edited("12345", "54321"),
             "one tls-auth-code: drops and reconnects [********>********]"},
-        Row{"FirstCode", old, replaced("cti02", "cti02\ntls-auth-code = 11111"),
+        Row{"FirstCode", old, edited("cti02", "cti02\ntls-auth-code = 11111"),
             "two tls-auth-code: drops and reconnects [>********]"},
-        Row{"AnotherInstanceId", old, replaced("cti02", "cti03"),
+        Row{"AnotherInstanceId", old, edited("cti02", "cti03"),
             "two tls-instance-id: drops and reconnects [cti02>cti03]"},
-        Row{"InstanceIdTakenOut", old, replaced("tls-instance-id = cti02\n", ""),
+        Row{"InstanceIdTakenOut", old, edited("tls-instance-id = cti02\n", ""),
             "two tls-instance-id: drops and reconnects [cti02>]"},
         Row{"SwappedInstanceIds", old,
-            replaced(replaced(replaced("cti01", "cti09"), "cti02", "cti01"), "cti09", "cti02"),
+            edited(edited(edited("cti01", "cti09"), "cti02", "cti01"), "cti09", "cti02"),
             "one tls-instance-id: drops and reconnects [cti01>cti02]\n"
             "two tls-instance-id: drops and reconnects [cti02>cti01]"},
-        Row{"SharedOptionWaitsForTheRestart", old, replaced("3804", "3805"),
+        Row{"SharedOptionWaitsForTheRestart", old, edited("3804", "3805"),
             "one tls-capf-port: pending restart [3804>3805]\ntwo tls-capf-port: pending restart [3804>3805]"},
-        Row{"SharedOptionTakenOutLeavesTlsOn", old, replaced("tls-tftp-port = 69\n", ""),
+        Row{"SharedOptionTakenOutLeavesTlsOn", old, edited("tls-tftp-port = 69\n", ""),
             "one tls-tftp-port: pending restart [69>]\ntwo tls-tftp-port: pending restart [69>]"},
-        Row{"AnotherPassphrase", old, replaced("s3cret", "other"),
+        Row{"AnotherPassphrase", old, edited("s3cret", "other"),
             "one password: pending restart [********>********]\ntwo password: pending restart "
             "[********>********]"},
-        Row{"CtiManagerAdded", old, replaced("hostname = sub1\n", "hostname = sub2, sub1\n"),
+        Row{"CtiManagerAdded", old, edited("hostname = sub1\n", "hostname = sub2, sub1\n"),
             "one hostname: at once [sub1>sub2, sub1]"},
-        Row{"CtiManagerTakenOut", old, replaced("sub1, sub2", "sub2"),
+        Row{"CtiManagerTakenOut", old, edited("sub1, sub2", "sub2"),
             "two hostname: drops and reconnects [sub1, sub2>sub2]"},
-        Row{"TimeLimit", old, replaced("cti02", "cti02\nconnect-timeout = 5s"),
+        Row{"TimeLimit", old, edited("cti02", "cti02\nconnect-timeout = 5s"),
             "two connect-timeout: at once [10s>5s]"},
-        Row{"ListenWrittenOut", old, replaced("cti02", "cti02\nlisten = 127.0.1.2:2748"),
+        Row{"ListenWrittenOut", old, edited("cti02", "cti02\nlisten = 127.0.1.2:2748"),
             "two listen: nothing [>127.0.1.2:2748]"},
-        Row{"ListenMoved", old, replaced("cti02", "cti02\nlisten = 127.0.9.9:2748"),
+        Row{"ListenMoved", old, edited("cti02", "cti02\nlisten = 127.0.9.9:2748"),
             "two listen: drops and reconnects [>127.0.9.9:2748]"},
-        Row{"PortWrittenOut", old, replaced("cti02", "cti02\nport = 2749"), "two port: nothing [>2749]"},
-        Row{"Profile", old, replaced("cti02", "cti02\ntls-profile = modern"),
+        Row{"PortWrittenOut", old, edited("cti02", "cti02\nport = 2749"), "two port: nothing [>2749]"},
+        Row{"Profile", old, edited("cti02", "cti02\ntls-profile = modern"),
             "two tls-profile: drops and reconnects [cluster>modern]"},
-        Row{"ProfileOfALinkInClear", replaced("tls-tftp-port = 69\n", ""),
-            replaced(replaced("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-profile = modern"),
+        Row{"ProfileOfALinkInClear", edited("tls-tftp-port = 69\n", ""),
+            edited(edited("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-profile = modern"),
             "two tls-profile: at once [cluster>modern]"},
-        Row{"TlsRequiredWhileTlsIsOn", old, replaced("cti02", "cti02\ntls-required = true"),
+        Row{"TlsRequiredWhileTlsIsOn", old, edited("cti02", "cti02\ntls-required = true"),
             "two tls-required: at once [false>true]"},
-        Row{"TlsRequiredOfALinkInClear", replaced("tls-tftp-port = 69\n", ""),
-            replaced(replaced("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-required = true"),
+        Row{"TlsRequiredOfALinkInClear", edited("tls-tftp-port = 69\n", ""),
+            edited(edited("tls-tftp-port = 69\n", ""), "cti02", "cti02\ntls-required = true"),
             "two tls-required: drops and reconnects [false>true]"},
         Row{"LinkAdded", old,
-            replaced("link-2-name = two\n", "link-2-name = two\nlink-3-name = three\n") +
+            edited("link-2-name = two\n", "link-2-name = two\nlink-3-name = three\n") +
                 "[three]\nhostname = sub3\n",
             "three link-3-name: pending restart [>three]"},
-        Row{"LinkTakenOut", old, replaced("link-2-name = two\n", ""),
+        Row{"LinkTakenOut", old, edited("link-2-name = two\n", ""),
             "two link-2-name: pending restart [two>]"},
-        Row{"LinkRenumbered", old, replaced("link-2-name", "link-5-name"),
+        Row{"LinkRenumbered", old, edited("link-2-name", "link-5-name"),
             "two link-5-name: pending restart [link-2-name>link-5-name]"},
-        Row{"LogLevel", old, replaced("[TServer]\n", "[TServer]\nlog-level = debug\n"),
+        Row{"LogLevel", old, edited("[TServer]\n", "[TServer]\nlog-level = debug\n"),
             " log-level: at once [standard>debug]"},
-        Row{"ControlSocket", old, replaced("[TServer]\n", "[TServer]\ncontrol-socket = /tmp/x\n"),
+        Row{"ControlSocket", old, edited("[TServer]\n", "[TServer]\ncontrol-socket = /tmp/x\n"),
             " control-socket: pending restart [/run/tserver/control>/tmp/x]"},
         Row{"InstanceIdOfALinkThatRunsUntilTheRestart", old,
-            replaced(replaced("link-2-name = two\n", ""), "cti01", "cti02"),
+            edited(edited("link-2-name = two\n", ""), "cti01", "cti02"),
             "one tls-instance-id: drops and reconnects [cti01>cti02]\n"
             "two link-2-name: pending restart [two>]\n"
             "two tls-instance-id: refused [>cti02]"}),
     [](const auto& row) { return std::string{row.param.name}; });
 
 TEST(Plan, PendingOptionsKeepTheirRunningValueAndTheOthersChange) {
-    const auto after =
-        plan(config_of(base), config_of(replaced(replaced("3804", "3805"), "cti02", "cti03"))).after;
+    const auto after = plan(parsed(base), parsed(edited(edited("3804", "3805"), "cti02", "cti03"))).after;
     ASSERT_EQ(after.links.size(), 2U);
     EXPECT_EQ(after.links[1].capf_port, Port{3804});
     EXPECT_EQ(after.links[1].instance_id->str(), "cti03");
@@ -166,8 +163,7 @@ TEST(Plan, PendingOptionsKeepTheirRunningValueAndTheOthersChange) {
 
 TEST(Plan, NamesTheLinksThatDropOnceEach) {
     const auto p =
-        plan(config_of(base),
-             config_of(replaced(replaced("cti02", "cti03\nlisten = 127.0.9.1"), "12345", "11111")));
+        plan(parsed(base), parsed(edited(edited("cti02", "cti03\nlisten = 127.0.9.1"), "12345", "11111")));
     EXPECT_EQ(p.resets(), (std::vector<std::string>{"one", "two"}));
     EXPECT_EQ(p.on("two"), Effect::link_reset);
     EXPECT_EQ(p.on("three"), Effect::nothing);
@@ -233,8 +229,8 @@ TEST(Plan, OfThousandRandomChangeSetsLeavesExactlyWhatIsPending) {
 }
 
 TEST(Plan, PassphraseMovedIntoAFileIsNoChange) {
-    const auto running = config_of(base);
-    auto fresh = config_of(replaced("password = s3cret", "password-file = /etc/tserver/p"));
+    const auto running = parsed(base);
+    auto fresh = parsed(edited("password = s3cret", "password-file = /etc/tserver/p"));
     for (auto& link : fresh.links) link.passphrase = Secret{"s3cret"};
     const auto p = plan(running, fresh);
     EXPECT_EQ(lines_of(p),
@@ -243,8 +239,7 @@ TEST(Plan, PassphraseMovedIntoAFileIsNoChange) {
 }
 
 TEST(Plan, F93_ShowsNoSecret) {
-    const auto p =
-        plan(config_of(base), config_of(replaced(replaced("12345", "9876543210"), "s3cret", "canary")));
+    const auto p = plan(parsed(base), parsed(edited(edited("12345", "9876543210"), "s3cret", "canary")));
     for (const auto& c : p.changes) {
         for (const auto* secret : {"12345", "9876543210", "s3cret", "canary"})
             EXPECT_EQ((c.from + c.to + c.reason).find(secret), std::string::npos);

@@ -21,7 +21,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t chunk = std::size_t{16} * 1024;
+constexpr std::size_t socket_chunk = std::size_t{16} * 1024;
 
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un out{};
@@ -78,7 +78,7 @@ struct Line {
 /// The next line, without its end. `kept` holds what came behind it.
 net::Task<Result<Line>> read_line(net::Loop& loop, int socket, std::string& kept, std::size_t most) {
     std::size_t searched = 0;
-    std::array<char, chunk> part;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<char, socket_chunk> part;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     for (;;) {
         if (const auto end = kept.find('\n', searched); end != std::string::npos && end <= most) {
             Line line{kept.substr(0, end)};

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using testing_support::sample_identity;
 using testing_support::Scratch;
 
-const Instant noon{std::chrono::seconds{1'800'000'000}};
+const Instant midday{std::chrono::seconds{1'800'000'000}};
 
 struct TrustStoreTest : testing::Test {
     Scratch scratch;
@@ -24,7 +24,7 @@ struct TrustStoreTest : testing::Test {
 
     TrustStore opened() const { return *TrustStore::open(scratch.path, Secret{"secret"}); }
     fs::path folder() const { return scratch.path / "trust"; }
-    void save(std::string_view octets, Trusted how = Trusted::first_use, Instant when = noon) const {
+    void save(std::string_view octets, Trusted how = Trusted::first_use, Instant when = midday) const {
         auto store = opened();
         const auto lock = store.try_lock();
         ASSERT_TRUE(lock && *lock);
@@ -44,7 +44,7 @@ TEST_F(TrustStoreTest, GivesBackWhatWasSaved) {
     EXPECT_EQ((*held)->meta.file, "CTLFile.tlv");
     EXPECT_EQ((*held)->meta.signer, "CN=signer");
     EXPECT_EQ((*held)->meta.trusted, Trusted::first_use);
-    EXPECT_EQ((*held)->meta.fetched, noon);
+    EXPECT_EQ((*held)->meta.fetched, midday);
     EXPECT_EQ((*held)->sha256, hex(crypto::digest_of(crypto::Digest::sha256, as_bytes("list"))));
 }
 
@@ -60,14 +60,14 @@ TEST_F(TrustStoreTest, KeepsItsCertificatesAsPkcs12) {
 TEST_F(TrustStoreTest, F18_TheSameListAgainWritesNothingButIsKnownAsChecked) {
     save("list");
     const auto before = fs::last_write_time(folder() / "000001/meta.json");
-    save("list", Trusted::first_use, noon + std::chrono::hours{1});
+    save("list", Trusted::first_use, midday + std::chrono::hours{1});
     EXPECT_FALSE(fs::exists(folder() / "000002"));
     EXPECT_EQ(fs::last_write_time(folder() / "000001/meta.json"), before);
     auto store = opened();
-    (*store.try_lock())->note_checked(noon + std::chrono::hours{2});
+    (*store.try_lock())->note_checked(midday + std::chrono::hours{2});
     const auto held = store.load();
-    EXPECT_EQ((*held)->meta.fetched, noon);
-    EXPECT_EQ((*held)->checked, noon + std::chrono::hours{2});
+    EXPECT_EQ((*held)->meta.fetched, midday);
+    EXPECT_EQ((*held)->checked, midday + std::chrono::hours{2});
 }
 
 TEST_F(TrustStoreTest, ConfirmingKeepsTheListAndTheOneBefore) {
@@ -111,7 +111,8 @@ TEST_F(TrustStoreTest, OneLinkAtATimeHoldsTheLock) {
 TEST_F(TrustStoreTest, ATextThatIsNotUtf8IsKeptReadable) {
     auto store = opened();
     const auto lock = store.try_lock();
-    ASSERT_TRUE(store.save(**lock, as_bytes("list"), {noon, "CTLFile.tlv", "CN=\xff", Trusted::pinned}, {}));
+    ASSERT_TRUE(
+        store.save(**lock, as_bytes("list"), {midday, "CTLFile.tlv", "CN=\xff", Trusted::pinned}, {}));
     const auto held = store.load();
     ASSERT_TRUE(held && *held) << held.error().text();
     EXPECT_EQ((*held)->meta.signer, "CN=\\xff");

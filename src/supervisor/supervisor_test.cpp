@@ -19,7 +19,7 @@ namespace json = boost::json;
 using control::LinkState;
 using namespace std::chrono_literals;
 
-constexpr auto patience = 20s;
+constexpr auto long_enough = 20s;
 
 /// Two links in clear over the stand-in process; a link's frames are counted in <name>.frames.
 class SupervisorTest : public testing::Test {
@@ -43,7 +43,7 @@ protected:
         return (*supervisor_->link(name))->status().state == LinkState::up;
     }
     [[nodiscard]] bool comes(const std::function<bool()>& condition) {
-        for (const auto until = Steady::now() + patience; !condition();) {
+        for (const auto until = Steady::now() + long_enough; !condition();) {
             if (Steady::now() > until) return false;
             loop_.turn(50ms);
         }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t largest_head = 16U << 10U;
 
-tl::unexpected<Error> bad(std::string detail) { return fail(Fault::TFTP_PROTOCOL, std::move(detail)); }
+tl::unexpected<Error> bad_reply(std::string detail) { return fail(Fault::TFTP_PROTOCOL, std::move(detail)); }
 
 /// Takes the next line off the front, without its line end.
 std::string_view next_line(std::string_view& text) {
@@ -33,11 +33,11 @@ Result<void> HttpReply::feed(ByteView octets) {
     auto end = head_.find("\r\n\r\n");
     if (end == std::string::npos) {
         if (head_.size() == largest_head)
-            return bad(fmt::format("HTTP headers above {} octets", largest_head));
+            return bad_reply(fmt::format("HTTP headers above {} octets", largest_head));
         // Something else than HTTP is known by its first octets; it may never send an empty line.
         const auto seen = std::string_view{head_}.substr(0, 5);
         if (!std::string_view{"HTTP/"}.starts_with(seen)) {
-            return bad(fmt::format("not HTTP: \"{}\"", escape(head_, 40)));
+            return bad_reply(fmt::format("not HTTP: \"{}\"", escape(head_, 40)));
         }
         return {};
     }
@@ -62,7 +62,7 @@ Result<void> HttpReply::read_status(std::string_view line) {
     const auto status =
         line.size() >= status_at + 3 ? decimal(line.substr(status_at, 3), 100, 999) : std::nullopt;
     if (!line.starts_with("HTTP/1.") || line[status_at - 1] != ' ' || !status) {
-        return bad(fmt::format("not an HTTP/1 status line: \"{}\"", escape(line, 80)));
+        return bad_reply(fmt::format("not an HTTP/1 status line: \"{}\"", escape(line, 80)));
     }
     status_ = static_cast<int>(*status);
     words_ = escape(trim(line.substr(status_at + 3)), 80);
@@ -72,17 +72,18 @@ Result<void> HttpReply::read_status(std::string_view line) {
 Result<void> HttpReply::read_header(std::string_view line) {
     if (line.empty()) return {};
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return bad(fmt::format("HTTP header \"{}\"", escape(line, 80)));
+    if (colon == std::string_view::npos)
+        return bad_reply(fmt::format("HTTP header \"{}\"", escape(line, 80)));
     const auto name = lower_case(line.substr(0, colon));
     const auto value = trim(line.substr(colon + 1));
     if (name == "transfer-encoding" || name == "content-encoding") {
         if (lower_case(value) == "identity") return {};
-        return bad(fmt::format("a body in the encoding \"{}\"", escape(value, 40)));
+        return bad_reply(fmt::format("a body in the encoding \"{}\"", escape(value, 40)));
     }
     if (name != "content-length") return {};
     const auto length = decimal(value, 0, std::numeric_limits<long>::max());
     if (!length || (length_ && *length_ != static_cast<std::size_t>(*length))) {
-        return bad(fmt::format("Content-Length \"{}\"", escape(value, 40)));
+        return bad_reply(fmt::format("Content-Length \"{}\"", escape(value, 40)));
     }
     length_ = static_cast<std::size_t>(*length);
     if (status_ == 200 && *length_ > largest_) {
@@ -104,9 +105,10 @@ Result<void> HttpReply::feed_body(ByteView octets) {
 
 Result<void> HttpReply::end() {
     if (complete_) return {};
-    if (!in_body_) return bad(fmt::format("the connection ended after {} octets of headers", head_.size()));
+    if (!in_body_)
+        return bad_reply(fmt::format("the connection ended after {} octets of headers", head_.size()));
     if (length_) {
-        return bad(fmt::format("the connection ended after {} of {} octets", body_.size(), *length_));
+        return bad_reply(fmt::format("the connection ended after {} of {} octets", body_.size(), *length_));
     }
     complete_ = true;
     return {};

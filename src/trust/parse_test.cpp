@@ -14,23 +14,16 @@
 namespace tserver::trust {
 namespace {
 
+using test::publisher;
+using test::recovery;
 using testing::HasSubstr;
-
-const crypto::Identity& recovery() {
-    static const auto identity = test::signer("itlrec");
-    return identity;
-}
-const crypto::Identity& publisher() {
-    static const auto identity = test::signer("pub");
-    return identity;
-}
 
 Bytes file_of(std::vector<Bytes> records) {
     records.insert(records.begin(), test::record(0, recovery().certificate));
     return test::build({std::move(records)}, recovery());
 }
 
-List list_of(std::vector<Bytes> records) { return parse(file_of(std::move(records))).value(); }
+List parsed_list(std::vector<Bytes> records) { return parse(file_of(std::move(records))).value(); }
 
 Bytes with(Bytes octets, std::string_view old_octets, std::string_view new_octets) {
     const auto at = std::ranges::search(octets, as_bytes(old_octets));
@@ -87,15 +80,15 @@ TEST(F3_ExpiredTwin, InTheListIsHarmless) {
         {.name = "cucm-pub", .serial = {1}, .not_after = Instant{std::chrono::seconds{1700000001}}},
         publisher().key);
     const auto valid = test::make_certificate({.name = "cucm-pub", .serial = {2}}, publisher().key);
-    const auto list = list_of({test::record(2, expired), test::record(2, valid)});
+    const auto list = parsed_list({test::record(2, expired), test::record(2, valid)});
     EXPECT_TRUE(trusts_server(list, valid));
     EXPECT_TRUE(trusts_server(list, expired)) << "dates are for TLS to judge";
     EXPECT_TRUE(verify(list, list));
 }
 
 TEST(OneBadCertificate, WellFramedButUndecodableSpoilsItsRecordOnly) {
-    const auto list = list_of({test::record({{4, {0, 2}}, {6, {1}}, {9, {0x30, 3, 2, 1, 5}}}),
-                               test::record(2, publisher().certificate)});
+    const auto list = parsed_list({test::record({{4, {0, 2}}, {6, {1}}, {9, {0x30, 3, 2, 1, 5}}}),
+                                   test::record(2, publisher().certificate)});
     EXPECT_THAT(list.records[1].error, HasSubstr("not an X.509 certificate"));
     EXPECT_EQ(list.records[1].usable(), nullptr);
     ASSERT_EQ(list.warnings.size(), 1U);
@@ -108,7 +101,7 @@ TEST(OneBadCertificate, WithAKeyThatCannotBeReadIsShownAndNotTrusted) {
     // The algorithm of the key (rsaEncryption) becomes one that nobody knows; the rest is as it was.
     const auto der = with(publisher().certificate.der(), "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01",
                           "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x7f");
-    const auto list = list_of({test::record({{4, {0, 2}}, {9, der}})});
+    const auto list = parsed_list({test::record({{4, {0, 2}}, {9, der}})});
     EXPECT_THAT(list.records[1].error, HasSubstr("public key"));
     EXPECT_THAT(list.records[1].subject(), HasSubstr("CN=cucm-pub"));
     EXPECT_FALSE(trusts_server(list, *list.records[1].certificate));
@@ -116,17 +109,17 @@ TEST(OneBadCertificate, WithAKeyThatCannotBeReadIsShownAndNotTrusted) {
 }
 
 TEST(HostileText, IsEscapedWhereItEnters) {
-    const auto list = list_of({test::record({{2, test::with_nul("\x1b[2Jcucm\r\nroot")},
-                                             {3, test::with_nul(std::string{"CN=a\0b", 6})},
-                                             {4, {0, 2}},
-                                             {5, {0xFF, 0xFE}}})});
+    const auto list = parsed_list({test::record({{2, test::with_nul("\x1b[2Jcucm\r\nroot")},
+                                                 {3, test::with_nul(std::string{"CN=a\0b", 6})},
+                                                 {4, {0, 2}},
+                                                 {5, {0xFF, 0xFE}}})});
     EXPECT_EQ(list.records[1].dns, "\\x1b[2Jcucm\\x0d\\x0aroot");
     EXPECT_EQ(list.records[1].subject(), "CN=a\\x00b");
     EXPECT_EQ(list.records[1].issuer(), "\\xff\\xfe");
 }
 
 TEST(EmptyValues, OfZeroLengthAreLikeMissingOnes) {
-    const auto list = list_of(
+    const auto list = parsed_list(
         {test::record({{2, {}}, {3, {}}, {4, {0, 2}}, {5, {}}, {6, {}}, {9, {}}, {10, {}}, {11, {}}})});
     const auto& record = list.records[1];
     EXPECT_EQ(record.dns + record.address + record.subject() + record.serial_text() + record.error, "");
@@ -145,8 +138,8 @@ class HashOnlyRecord : public testing::TestWithParam<HashCase> {};
 TEST_P(HashOnlyRecord, TrustsTheCertificateWithThatHashIfCodeAndLengthAgree) {
     const auto& c = GetParam();
     const auto& leaf = publisher().certificate;
-    const auto list =
-        list_of({test::record({{4, {0, 2}}, {11, crypto::digest_of(c.digest, leaf.der())}, {12, c.code}})});
+    const auto list = parsed_list(
+        {test::record({{4, {0, 2}}, {11, crypto::digest_of(c.digest, leaf.der())}, {12, c.code}})});
     EXPECT_EQ(list.records[1].error, c.error);
     EXPECT_EQ(trusts_server(list, leaf), std::string_view{c.error}.empty());
     EXPECT_FALSE(trusts_server(list, recovery().certificate));

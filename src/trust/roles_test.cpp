@@ -13,7 +13,7 @@ const crypto::Certificate& leaf() {
     return certificate;
 }
 
-List list_of(std::vector<Bytes> records) {
+List role_list(std::vector<Bytes> records) {
     return parse(test::build({.records = std::move(records)}, test::signer("itlrec"))).value();
 }
 
@@ -27,7 +27,7 @@ class RoleTrust : public testing::TestWithParam<RoleCase> {};
 
 TEST_P(RoleTrust, GivesWhatItsRoleGivesAndNothingElse) {
     const auto& c = GetParam();
-    const auto list = list_of({test::record(c.role, leaf())});
+    const auto list = role_list({test::record(c.role, leaf())});
     EXPECT_EQ(role_name(list.records[0].role), c.name);
     EXPECT_EQ(trusts_server(list, leaf()), c.server);
     EXPECT_EQ(trusts_capf(list, leaf()), c.capf);
@@ -46,16 +46,16 @@ INSTANTIATE_TEST_SUITE_P(
                     RoleCase{65535, "ROLE-65535", false, false}));
 
 TEST(Server, OfTheSameNameSerialAndIssuerButAnotherKeyIsNotTrusted) {
-    const auto list = list_of({test::record(2, test::signer("itlrec").certificate)});
+    const auto list = role_list({test::record(2, test::signer("itlrec").certificate)});
     EXPECT_FALSE(trusts_server(list, test::signer("rogue").certificate));
 }
 
 TEST(Server, OfAMultiServerCertificateIsTrustedWhateverHostTheRecordNames) {
-    EXPECT_TRUE(trusts_server(list_of({test::record(2, leaf(), "another-host")}), leaf()));
+    EXPECT_TRUE(trusts_server(role_list({test::record(2, leaf(), "another-host")}), leaf()));
 }
 
 TEST(Server, ListedInSeveralRecordsIsCollectedOnce) {
-    EXPECT_EQ(servers(list_of({test::record(1, leaf()), test::record(2, leaf())})).size(), 1U);
+    EXPECT_EQ(servers(role_list({test::record(1, leaf()), test::record(2, leaf())})).size(), 1U);
 }
 
 }  // namespace

@@ -10,14 +10,10 @@ namespace tserver::trust {
 namespace {
 
 using crypto::Digest;
+using test::recovery;
 using testing::HasSubstr;
 
-const crypto::Identity& recovery() {
-    static const auto identity = test::signer("itlrec");
-    return identity;
-}
-
-List list_of(test::ListSpec spec, const crypto::Identity& signer) {
+List signed_list(test::ListSpec spec, const crypto::Identity& signer) {
     if (spec.records.empty()) spec.records.push_back(test::record(0, signer.certificate));
     return parse(test::build(spec, signer)).value();
 }
@@ -32,7 +28,7 @@ class CodeAndDigest : public testing::TestWithParam<PairCase> {};
 
 TEST_P(CodeAndDigest, AreTakenOnlyTogetherAsWritersWriteThem) {
     const auto& c = GetParam();
-    const auto list = list_of({.records = {}, .digest = c.digest, .code = c.code}, recovery());
+    const auto list = signed_list({.records = {}, .digest = c.digest, .code = c.code}, recovery());
     const auto verified = verify(list, list);
     ASSERT_EQ(verified.has_value(), !c.fault);
     if (verified) {
@@ -60,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(, CodeAndDigest,
                          [](const auto& each) { return each.param.name; });
 
 TEST(Signer, InAnotherRoleIsNotTrusted) {
-    const auto list = list_of({.records = {test::record(2, recovery().certificate)}}, recovery());
+    const auto list = signed_list({.records = {test::record(2, recovery().certificate)}}, recovery());
     const auto error = verify(list, list).error();
     EXPECT_EQ(error.fault, Fault::CTL_SIG_UNTRUSTED);
     EXPECT_THAT(error.detail, HasSubstr("signers we trust: none"));
@@ -68,9 +64,9 @@ TEST(Signer, InAnotherRoleIsNotTrusted) {
 
 TEST(Signer, WithSerialAlsoInARecordOfAnotherKeyIsFoundAmongBoth) {
     const auto rogue = test::signer("rogue");  // same name and serial, another key
-    const auto list =
-        list_of({.records = {test::record(0, rogue.certificate), test::record(0, recovery().certificate)}},
-                recovery());
+    const auto list = signed_list(
+        {.records = {test::record(0, rogue.certificate), test::record(0, recovery().certificate)}},
+        recovery());
     const auto verified = verify(list, list);
     ASSERT_TRUE(verified) << verified.error().text();
     EXPECT_EQ(verified->record, 2U);
@@ -94,7 +90,7 @@ TEST(Signer, IsSoughtAmong16CandidatesAtMost) {
     for (const std::size_t before : {15U, 16U}) {
         std::vector<Bytes> records(before, rogue);
         records.push_back(test::record(0, recovery().certificate));
-        const auto list = list_of({.records = std::move(records)}, recovery());
+        const auto list = signed_list({.records = std::move(records)}, recovery());
         EXPECT_EQ(verify(list, list).has_value(), before == 15) << before << " records before the signer's";
     }
 }
@@ -102,18 +98,18 @@ TEST(Signer, IsSoughtAmong16CandidatesAtMost) {
 TEST(Signer, WithAHashOnlyRecordIsNotTrusted) {
     const auto& certificate = recovery().certificate;
     const auto list =
-        list_of({.records = {test::record({{4, {0, 0}},
-                                           {6, certificate.serial_octets()},
-                                           {11, crypto::digest_of(Digest::sha256, certificate.der())},
-                                           {12, {2}}})}},
-                recovery());
+        signed_list({.records = {test::record({{4, {0, 0}},
+                                               {6, certificate.serial_octets()},
+                                               {11, crypto::digest_of(Digest::sha256, certificate.der())},
+                                               {12, {2}}})}},
+                    recovery());
     EXPECT_EQ(verify(list, list).error().fault, Fault::CTL_SIG_UNTRUSTED);
 }
 
 TEST(Signer, WithAnEcKeyIsNotTaken) {
     const auto key = crypto::PrivateKey::make_ec(crypto::Curve::p256).value();
     const auto ec = test::make_certificate({.serial = recovery().certificate.serial_octets()}, key);
-    const auto list = list_of({.records = {test::record(0, ec)}}, recovery());
+    const auto list = signed_list({.records = {test::record(0, ec)}}, recovery());
     const auto error = verify(list, list).error();
     EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
     EXPECT_THAT(error.detail, HasSubstr("the signer's key is not RSA"));
@@ -124,7 +120,7 @@ TEST(Signer, WithAKeyThatCanBeFactoredIsNotTaken) {
     const crypto::PrivateKey small = key();
     crypto::Identity weak{key(), test::make_certificate({}, small)};
     weak.certificate = test::make_certificate({}, weak.key);
-    const auto list = list_of({.records = {}, .digest = Digest::sha1, .code = 1}, weak);
+    const auto list = signed_list({.records = {}, .digest = Digest::sha1, .code = 1}, weak);
     const auto error = verify(list, list).error();
     EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
     EXPECT_THAT(error.detail, HasSubstr("keys from RSA-1024 to RSA-8192 are taken"));

@@ -37,6 +37,14 @@ inline crypto::Identity signer(const std::string& name) {
     return {crypto::PrivateKey::from_pem(as_text(pem)).value(),
             crypto::Certificate::from_pem(as_text(pem)).value()};
 }
+inline const crypto::Identity& recovery() {
+    static const auto identity = signer("itlrec");
+    return identity;
+}
+inline const crypto::Identity& publisher() {
+    static const auto identity = signer("pub");
+    return identity;
+}
 
 struct CertificateSpec {
     std::string name = "test";
