@@ -12,9 +12,10 @@ set(TSERVER_LAYERS
     "tftp:base os net"
     "capf:base crypto net"
     "control:base log os net"
-    "link:base log os crypto config trust store net tftp capf control"
+    "doctor:base os crypto config trust store net tftp control"
+    "link:base log os crypto config trust store net tftp capf control doctor"
     "supervisor:base log os net config control"
-    "cli:base os crypto config trust store net control"
+    "cli:base log os crypto config trust store net control doctor"
     "sim:base crypto net"
 )
 

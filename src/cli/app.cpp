@@ -7,8 +7,10 @@
 #include <functional>
 #include <iostream>
 
+#include "cli/catalogue.hpp"
 #include "cli/config_commands.hpp"
 #include "cli/daemon_commands.hpp"
+#include "cli/doctor_command.hpp"
 #include "cli/store_commands.hpp"
 #include "cli/trust_commands.hpp"
 #include "config/config.hpp"
@@ -42,6 +44,8 @@ public:
         add_link();
         add_trust();
         add_store();
+        add_doctor();
+        add_faults();
     }
 
     [[nodiscard]] int call() const { return action_(); }
@@ -244,6 +248,42 @@ private:
         confirm->add_option("NAME", link_, "link or instance ID")->required();
     }
 
+    void add_doctor() {
+        auto* doctor = command(
+            app_, "doctor",
+            "Walk each link from configuration to session, and say what is wrong and what to do; reads only",
+            "Example: tserverctl doctor link-tls-1\n"
+            "Example: tserverctl doctor --tls 10.1.1.5:2749    (what a port offers, and which tls-profile "
+            "fits)\n"
+            "Exit: 0 no step failed, 2 the configuration was refused or there is no such link, else the exit "
+            "code "
+            "of the first failure's class (`tserverctl faults`).",
+            [this] {
+                return tls_port_.empty() ? examine_links(terms_, {store_.config, named_link()})
+                                         : examine_tls(terms_, tls_port_);
+            });
+        doctor->add_option("LINK", link_, "name of the link (default: every link)");
+        doctor->add_option("--config", store_.config, "configuration file")->capture_default_str();
+        doctor->add_option("--tls", tls_port_,
+                           "HOST:PORT of a TLS server to look at (port 2749 if left out)");
+    }
+
+    void add_faults() {
+        auto* faults =
+            command(app_, "faults", "The failure classes: meaning, causes, what to do; needs no tserver",
+                    "Example: tserverctl faults CTL_NOT_UPDATED\n"
+                    "Exit: 0 shown, 2 there is no such class.",
+                    [this] { return explain_fault(); });
+        faults->add_option("ID", fault_, "one class (default: a line for each)");
+        faults->add_flag("--markdown", markdown_, "the reference page of all classes");
+    }
+
+    int explain_fault() {
+        if (!markdown_) return show_faults(terms_, fault_.empty() ? std::nullopt : std::optional{fault_});
+        terms_.out << faults_document();
+        return 0;
+    }
+
     CLI::App& app_;
     Terms terms_;
     Action action_;
@@ -256,6 +296,8 @@ private:
     std::string code_file_;
     std::string list_;
     std::string held_;
+    std::string fault_;
+    std::string tls_port_;
     StoreSource store_{.config = "/etc/tserver/tserver.conf", .path = {}};
     StoreExport export_{.name = {}};
 };

@@ -4,9 +4,8 @@
 
 #include "base/text.hpp"
 #include "base/types.hpp"
+#include "cli/daemon.hpp"
 #include "cli/secret_input.hpp"
-#include "control/blocking.hpp"
-#include "control/socket.hpp"
 
 namespace tserver::cli {
 
@@ -15,46 +14,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto quick = 10s;        ///< what tserver answers by itself
 constexpr auto trust = 60s;        ///< what asks the cluster for its trust list
 constexpr auto enrolment = 15min;  ///< longer than the longest enrol-timeout: tserver ends it first
 constexpr auto redraw = 1s;
-
-/// One connection to tserver for the whole command.
-class Daemon {
-public:
-    static Result<Daemon> connect(const Terms& terms) {
-        auto loop = std::make_unique<net::Loop>();
-        TRY(client, control::Client::connect(*loop, terms.control));
-        return Daemon{std::move(loop), std::move(client)};
-    }
-    Result<json::object> ask(json::object request, std::chrono::milliseconds limit = quick) {
-        return control::result_of(*loop_, client_.ask(std::move(request), limit));
-    }
-    /// The answer as it came, good or bad.
-    Result<json::object> exchange(json::object request, std::chrono::milliseconds limit = quick) {
-        return control::result_of(*loop_, client_.exchange(std::move(request), limit));
-    }
-    Result<json::value> status_json() {
-        TRY(answer, ask({{"command", "status"}}));
-        auto* status = answer.if_contains("status");
-        if (status == nullptr) return fail(Fault::CONTROL_PROTOCOL, "an answer without status");
-        return std::move(*status);
-    }
-    Result<control::Status> status() {
-        TRY(value, status_json());
-        return control::status_from_json(value);
-    }
-    void pause(std::chrono::milliseconds time) {
-        control::result_of(*loop_, net::sleep_task(*loop_, Steady::now() + time));
-    }
-
-private:
-    Daemon(std::unique_ptr<net::Loop> loop, control::Client client)
-        : loop_{std::move(loop)}, client_{std::move(client)} {}
-    std::unique_ptr<net::Loop> loop_;
-    control::Client client_;
-};
 
 std::string text_in(const json::object& answer, std::string_view field) {
     const auto* value = answer.if_contains(json::string_view{field.data(), field.size()});
@@ -126,7 +88,7 @@ int say_error(const Terms& terms, const Error& error) {
 }
 
 int status(const Terms& terms) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     auto value = daemon ? daemon->status_json() : tl::unexpected<Error>(daemon.error());
     const auto status = value ? control::status_from_json(*value) : tl::unexpected<Error>(value.error());
     if (!status) {
@@ -147,7 +109,7 @@ int watch_status(const Terms& terms) {
     std::optional<Daemon> daemon;
     for (;;) {
         if (!daemon) {
-            if (auto fresh = Daemon::connect(terms)) daemon.emplace(*std::move(fresh));
+            if (auto fresh = Daemon::connect(terms.control)) daemon.emplace(*std::move(fresh));
         }
         auto value = daemon ? daemon->status_json()
                             : fail(Fault::DAEMON_UNREACHABLE, terms.control + " (tried again every second)");
@@ -176,20 +138,20 @@ int watch_status(const Terms& terms) {
 }
 
 int reload(const Terms& terms) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     if (!daemon) return say_error(terms, daemon.error());
     return say_plan(terms, daemon->exchange({{"command", "reload"}}));
 }
 
 int plan(const Terms& terms, const std::filesystem::path& file) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     if (!daemon) return say_error(terms, daemon.error());
     const auto path = std::filesystem::absolute(file).string();
     return say_plan(terms, daemon->exchange({{"command", "plan"}, {"file", path}}));
 }
 
 int control_link(const Terms& terms, const std::string& link, const std::string& what) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     auto answer = daemon ? daemon->ask({{"command", "link"}, {"link", link}, {"do", what}})
                          : tl::unexpected<Error>(daemon.error());
     if (!answer) return say_error(terms, answer.error());
@@ -212,7 +174,7 @@ int control_link(const Terms& terms, const std::string& link, const std::string&
 }
 
 int enrol(const Terms& terms, const std::string& link, const std::optional<std::string>& source) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     if (!daemon) return say_error(terms, daemon.error());
     const auto text = read_secret("Authentication code of the CAPF profile: ", source);
     if (!text) return say_error(terms, text.error());
@@ -225,7 +187,7 @@ int enrol(const Terms& terms, const std::string& link, const std::optional<std::
 }
 
 int confirm_trust(const Terms& terms, const std::optional<std::string>& link, bool replace) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     auto now = daemon ? daemon->status() : tl::unexpected<Error>(daemon.error());
     if (!now) return say_error(terms, now.error());
     std::vector<std::string> names;
@@ -248,7 +210,7 @@ int confirm_trust(const Terms& terms, const std::optional<std::string>& link, bo
 }
 
 int refresh_trust(const Terms& terms, const std::string& link) {
-    auto daemon = Daemon::connect(terms);
+    auto daemon = Daemon::connect(terms.control);
     auto answer = daemon ? daemon->ask({{"command", "trust_refresh"}, {"link", link}}, trust)
                          : tl::unexpected<Error>(daemon.error());
     return answer ? say_done(terms, *answer, link) : say_error(terms, answer.error());

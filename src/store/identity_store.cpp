@@ -281,6 +281,13 @@ Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& 
     return *std::move(loaded);
 }
 
+Result<os::Lock> hold_identity(const std::string& path, const InstanceId& id) {
+    TRY(tree, os::open_tree(path, os::Access::read_only));
+    const auto folder = identity_folder(id);
+    CHECK(tree->look(folder));
+    return take_lock(*tree, folder);
+}
+
 Result<void> confirm_identity_host(const std::string& path, const InstanceId& id) {
     TRY(tree, os::open_tree(path, os::Access::read_write));
     const auto folder = identity_folder(id);

@@ -133,6 +133,9 @@ struct IdentitySummary {
 Result<std::vector<IdentitySummary>> list_identities(const std::string& path);
 /// @return as IdentityStore::load(), and STORE_MISSING; a foreign host is no error here.
 Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& id, const Secret& passphrase);
+/// The kernel lock of an identity and nothing else: while it is held no link opens a session with it.
+/// @return STORE_IN_USE (detail: pid), STORE_MISSING, STORE_MODE, PERMISSION, STORE_IO
+Result<os::Lock> hold_identity(const std::string& path, const InstanceId& id);
 /// confirm_host() without the passphrase, also while a link waits for it.  @return STORE_MISSING, STORE_MODE,
 /// STORE_IO
 Result<void> confirm_identity_host(const std::string& path, const InstanceId& id);

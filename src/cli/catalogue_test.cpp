@@ -1,0 +1,49 @@
+#include "cli/catalogue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/app.hpp"
+
+namespace tserver::cli {
+namespace {
+
+TEST(FaultCatalogue, TheCommittedPageIsTheGeneratedOne) {
+    std::ifstream file{TSERVER_TEST_DATA "/../../doc/faults.md"};
+    std::ostringstream committed;
+    committed << file.rdbuf();
+    EXPECT_EQ(committed.str(), faults_document())
+        << "doc/faults.md is behind the table: tserverctl faults --markdown > doc/faults.md";
+}
+
+TEST(FaultCatalogue, OneClassIsShownWithEveryColumn) {
+    std::ostringstream out;
+    std::ostringstream err;
+    ASSERT_EQ(run({"faults", "CTL_NOT_UPDATED"}, out, err), 0);
+    const auto& expected = row(Fault::CTL_NOT_UPDATED);
+    for (const auto text : {expected.meaning, expected.sign, expected.cause, expected.action})
+        EXPECT_NE(out.str().find(text), std::string::npos) << text;
+    EXPECT_NE(out.str().find("major; the link tries again by itself; exit code 13"), std::string::npos);
+}
+
+TEST(FaultCatalogue, JsonHoldsEveryClass) {
+    std::ostringstream out;
+    std::ostringstream err;
+    ASSERT_EQ(run({"--json", "faults"}, out, err), 0);
+    const auto all = boost::json::parse(out.str()).at("faults").as_array();
+    ASSERT_EQ(all.size(), faults().size());
+    EXPECT_EQ(all.front().at("id").as_string(), "CONFIG_UNREADABLE");
+    EXPECT_EQ(all.front().at("severity").as_string(), "major");
+}
+
+TEST(FaultCatalogue, AMistypedNameIsRefusedWithTheNearest) {
+    std::ostringstream out;
+    std::ostringstream err;
+    EXPECT_EQ(run({"faults", "CTL_STAIL"}, out, err), 2);
+    EXPECT_NE(err.str().find("did you mean CTL_STALE?"), std::string::npos) << err.str();
+}
+
+}  // namespace
+}  // namespace tserver::cli
