@@ -1,10 +1,21 @@
 #include "crypto/openssl.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include <array>
 
 namespace tserver::crypto {
+
+KeyMemory lock_key_memory() {
+    constexpr std::size_t octets = std::size_t{64} * 1024;
+    constexpr std::size_t smallest = 32;
+    switch (CRYPTO_secure_malloc_init(octets, smallest)) {
+        case 1: return KeyMemory::locked;
+        case 2: return KeyMemory::unlocked;
+        default: return KeyMemory::ordinary;
+    }
+}
 
 std::string drain_errors() {
     std::string out;

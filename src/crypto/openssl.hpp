@@ -30,6 +30,15 @@ using MdCtxPtr = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Freed<SSL_free>>;
 
+enum class KeyMemory : std::uint8_t {
+    locked,    ///< private numbers are never written to swap, and left out of dumps
+    unlocked,  ///< the same memory, but the limit for locked memory (RLIMIT_MEMLOCK) is too small
+    ordinary,
+};
+/// Gives OpenSSL 64 KiB of guarded memory for private numbers. Once, before the first key, and before there
+/// are threads.
+KeyMemory lock_key_memory();
+
 /// What OpenSSL has to say about the call that just failed; the queue is empty afterwards.
 std::string drain_errors();
 

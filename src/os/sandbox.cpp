@@ -1,0 +1,97 @@
+#include "os/sandbox.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+
+#include "os/fd.hpp"
+#include "os/landlock.hpp"
+#include "os/syscall_filter.hpp"
+
+namespace tserver::os {
+namespace {
+
+using Capabilities = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+__user_cap_header_struct for_self() { return {_LINUX_CAPABILITY_VERSION_3, 0}; }
+
+Result<Capabilities> capabilities() {
+    auto header = for_self();
+    Capabilities out{};
+    if (::syscall(SYS_capget, &header, out.data()) != 0) return failed("capget", errno, Fault::SANDBOX);
+    return out;
+}
+
+/// Bounding set first: it needs a capability itself, and a process without that one has nothing to lose
+/// there.
+Result<void> drop_capabilities(LowPorts low_ports) {
+    TRY(held, capabilities());
+    constexpr std::uint32_t bind = 1U << CAP_NET_BIND_SERVICE;
+    const auto keep = low_ports == LowPorts::yes ? held[0].permitted & bind : 0U;
+    for (unsigned number = 0; ::prctl(PR_CAPBSET_READ, number) >= 0; ++number) {
+        if (number == CAP_NET_BIND_SERVICE && keep != 0) continue;
+        if (::prctl(PR_CAPBSET_DROP, number) != 0 && errno != EPERM)
+            return failed("PR_CAPBSET_DROP", errno, Fault::SANDBOX);
+    }
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
+        return failed("PR_CAP_AMBIENT_CLEAR_ALL", errno, Fault::SANDBOX);
+    auto header = for_self();
+    Capabilities wanted{};
+    wanted[0].effective = wanted[0].permitted = keep;
+    if (::syscall(SYS_capset, &header, wanted.data()) != 0) return failed("capset", errno, Fault::SANDBOX);
+    return {};
+}
+
+tl::unexpected<Error> still(const char* what) {
+    return fail(Fault::SANDBOX, std::string{"the self-test of the sandbox: still allowed: "} + what);
+}
+
+/// From inside: what must be gone is gone, and what we live on is there.
+Result<void> self_test(const Confinement& wanted, const Confined& made) {
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return still("new privileges");
+    TRY(held, capabilities());
+    const auto keep = wanted.low_ports == LowPorts::yes ? 1U << CAP_NET_BIND_SERVICE : 0U;
+    if ((held[0].effective & ~keep) != 0 || held[1].effective != 0 || (held[0].permitted & ~keep) != 0)
+        return still("capabilities");
+    if (made.files && ::access("/proc/self/status", R_OK) == 0 && Fd{::open("/proc/self/status", 0)})
+        return still("to read /proc");
+    if (made.calls) {
+        if (::execl("/bin/true", "true", nullptr) == 0 || errno != EPERM) return still("another program");
+        if (::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr) >= 0) return still("a process");
+        if (Fd{::socket(AF_PACKET, SOCK_RAW, 0)}) return still("a packet socket");
+        auto* page = ::mmap(nullptr, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page != MAP_FAILED) return still("writable code");
+        if (::prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER) return still("calls without a filter");
+    }
+    if (!Fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) return failed("socket", errno, Fault::SANDBOX);
+    bool ran = false;
+    std::thread{[&] { ran = true; }}.join();
+    if (!ran) return fail(Fault::SANDBOX, "no thread runs inside the sandbox");
+    return {};
+}
+
+}  // namespace
+
+Result<Confined> confine(const Confinement& wanted) {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return failed("PR_SET_NO_NEW_PRIVS", errno, Fault::SANDBOX);
+    Confined out;
+    TRY(files, restrict_files(wanted.writable));
+    out.files = files;
+    CHECK(drop_capabilities(wanted.low_ports));
+    TRY(calls, restrict_calls());
+    out.calls = calls;
+    CHECK(self_test(wanted, out));
+    return out;
+}
+
+}  // namespace tserver::os

@@ -1,0 +1,158 @@
+// Each promise in a process of its own: confinement cannot be taken back.
+#include "os/sandbox.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netdb.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "os/fd.hpp"
+#include "tests/support/scratch.hpp"
+
+namespace tserver::os {
+namespace {
+
+constexpr int kept = 0;
+constexpr int broken = 1;
+constexpr int not_here = 77;  ///< the kernel or the build has not what the promise rests on
+
+class SandboxTest : public testing::Test {
+protected:
+    enum class Needs { nothing, files, calls };
+    /// Runs the promise in a confined child. It calls nothing of the test framework.
+    void inside(Needs needs, const std::function<bool()>& promise) {
+        const auto pid = ::fork();
+        ASSERT_GE(pid, 0);
+        if (pid == 0) ::_exit(child(needs, promise));
+        int status = 0;
+        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+        if (WEXITSTATUS(status) == not_here) GTEST_SKIP() << "not on this kernel, or not in this build";
+        EXPECT_EQ(WEXITSTATUS(status), kept);
+    }
+    int child(Needs needs, const std::function<bool()>& promise) const {
+        const auto made = confine({.writable = {store_.path}});
+        if (!made) {
+            const auto text = made.error().text() + "\n";
+            [[maybe_unused]] const auto told = ::write(2, text.data(), text.size());
+            return broken;
+        }
+        if ((needs == Needs::files && !made->files) || (needs == Needs::calls && !made->calls))
+            return not_here;
+        return promise() ? kept : broken;
+    }
+    static bool opens(const std::string& path, int flags) {
+        return static_cast<bool>(Fd{::open(path.c_str(), flags, 0600)});
+    }
+
+    testing_support::Scratch store_;
+    testing_support::Scratch elsewhere_;
+};
+
+TEST_F(SandboxTest, NothingCanBeRunAndTheAnswerIsAnError) {
+    inside(Needs::calls, [] { return ::execl("/bin/true", "true", nullptr) == -1 && errno == EPERM; });
+}
+TEST_F(SandboxTest, NoProcessCanBeMade) {
+    inside(Needs::calls, [] { return ::fork() == -1; });
+}
+TEST_F(SandboxTest, ThreadsCan) {
+    inside(Needs::nothing, [] {
+        bool ran = false;
+        std::thread{[&] { ran = true; }}.join();
+        return ran;
+    });
+}
+TEST_F(SandboxTest, NoOtherProcessCanBeReadOrTraced) {
+    inside(Needs::calls, [] { return ::ptrace(PTRACE_ATTACH, ::getppid(), 0, 0) == -1 && errno == EPERM; });
+}
+TEST_F(SandboxTest, NoPageIsWritableAndExecutable) {
+    inside(Needs::calls, [] {
+        auto* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return page != MAP_FAILED && ::mprotect(page, 4096, PROT_READ | PROT_EXEC) == -1 && errno == EPERM &&
+               ::mmap(nullptr, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                   MAP_FAILED;
+    });
+}
+TEST_F(SandboxTest, SocketsAreThoseOfTheNetworkAndOfThisHost) {
+    inside(Needs::calls, [] {
+        for (const int family : {AF_INET, AF_INET6, AF_UNIX}) {
+            if (!Fd{::socket(family, SOCK_STREAM, 0)} && errno == EPERM) return false;
+        }
+        for (const int family : {AF_PACKET, AF_VSOCK, AF_ALG, AF_BLUETOOTH}) {
+            if (::socket(family, SOCK_RAW, 0) != -1 || errno != EPERM) return false;
+        }
+        return true;
+    });
+}
+TEST_F(SandboxTest, LimitsCanBeReadAndNotRaised) {
+    inside(Needs::calls, [] {
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+        return ::setrlimit(RLIMIT_NOFILE, &limit) == -1 && errno == EPERM;
+    });
+}
+TEST_F(SandboxTest, RootHasNoPowerLeft) {
+    if (::geteuid() != 0) GTEST_SKIP() << "this test runs as root only";
+    const auto file = elsewhere_.path / "not-ours";
+    std::ofstream{file} << "x";
+    ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+    inside(Needs::nothing, [&] { return !opens(file, O_RDONLY); });
+}
+TEST_F(SandboxTest, TheStoreCanBeWrittenRenamedAndEmptied) {
+    const auto root = store_.path.string();
+    inside(Needs::nothing, [&] {
+        return ::mkdir((root + "/a").c_str(), 0700) == 0 && ::mkdir((root + "/b").c_str(), 0700) == 0 &&
+               opens(root + "/a/x", O_CREAT | O_WRONLY) &&
+               ::rename((root + "/a/x").c_str(), (root + "/b/y").c_str()) == 0 &&
+               opens(root + "/b/y", O_RDWR | O_TRUNC) && ::unlink((root + "/b/y").c_str()) == 0 &&
+               ::rmdir((root + "/b").c_str()) == 0;
+    });
+}
+TEST_F(SandboxTest, NothingElseCanBeWritten) {
+    const auto other = elsewhere_.path.string();
+    inside(Needs::files, [&] {
+        return !opens(other + "/x", O_CREAT | O_WRONLY) && ::mkdir((other + "/d").c_str(), 0700) != 0 &&
+               !opens("/etc/hosts", O_WRONLY);
+    });
+}
+TEST_F(SandboxTest, NothingElseCanBeReadButWhatTheSystemNeeds) {
+    const auto secret = elsewhere_.path / "secret";
+    std::ofstream{secret} << "x";
+    inside(Needs::files, [&] {
+        return !opens(secret, O_RDONLY) && !opens("/proc/1/environ", O_RDONLY) &&
+               opens("/etc/hosts", O_RDONLY);
+    });
+}
+TEST_F(SandboxTest, NamesAreStillResolved) {
+    inside(Needs::nothing, [] {
+        addrinfo* found = nullptr;
+        return ::getaddrinfo("localhost", "2749", nullptr, &found) == 0 && found != nullptr;
+    });
+}
+TEST_F(SandboxTest, AStoreThatIsNotThereIsNamed) {
+    const auto pid = ::fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) {
+        const auto made = confine({.writable = {store_.path / "missing"}});
+        ::_exit(made ? not_here : made.error().fault == Fault::STORE_MISSING ? kept : broken);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+    ASSERT_TRUE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == not_here) GTEST_SKIP() << "no Landlock on this kernel";
+    EXPECT_EQ(WEXITSTATUS(status), kept);
+}
+
+}  // namespace
+}  // namespace tserver::os
