@@ -46,6 +46,14 @@ std::optional<Instant> from_rfc3339(std::string_view t) {
            std::chrono::seconds{*second};
 }
 
+std::optional<std::chrono::sys_time<std::chrono::milliseconds>> from_rfc3339_ms(std::string_view t) {
+    if (t.size() != 24 || t[19] != '.' || t[23] != 'Z') return std::nullopt;
+    const auto seconds = from_rfc3339(std::string{t.substr(0, 19)} + 'Z');
+    const auto ms = decimal(t.substr(20, 3), 0, 999);
+    if (!seconds || !ms) return std::nullopt;
+    return *seconds + std::chrono::milliseconds{*ms};
+}
+
 long days_until(Instant when, Instant now) {
     return std::chrono::floor<std::chrono::days>(when - now).count();
 }

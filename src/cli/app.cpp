@@ -11,7 +11,10 @@
 #include "cli/config_commands.hpp"
 #include "cli/daemon_commands.hpp"
 #include "cli/doctor_command.hpp"
+#include "cli/events_command.hpp"
+#include "cli/history_command.hpp"
 #include "cli/store_commands.hpp"
+#include "cli/support_bundle.hpp"
 #include "cli/trust_commands.hpp"
 #include "config/config.hpp"
 
@@ -39,6 +42,7 @@ public:
         app.fallthrough();
         app.require_subcommand(1);
         add_status();
+        add_events();
         add_reload();
         add_config();
         add_link();
@@ -46,6 +50,8 @@ public:
         add_store();
         add_doctor();
         add_faults();
+        add_history();
+        add_bundle();
     }
 
     [[nodiscard]] int call() const { return action_(); }
@@ -80,6 +86,22 @@ private:
             "Exit: 0 every link carries traffic, 1 some do not, 2 none does or tserver does not answer.",
             [this] { return watch_ ? watch_status(terms_) : cli::status(terms_); });
         status->add_flag("--watch,-w", watch_, "stay, and show every change");
+    }
+
+    void add_events() {
+        auto* shown = command(
+            app_, "events",
+            "What has happened, numbered: state changes, alarms and what everybody wants to know",
+            "Example: tserverctl events --follow\n"
+            "Example: tserverctl --json events --after 4711 --run 0123456789abcdef    (goes on without a "
+            "gap)\n"
+            "Exit: 0 shown, 3 the events asked for are not kept any more (take a snapshot with `tserverctl "
+            "status`), 2 tserver does not answer.",
+            [this] { return cli::events(terms_, events_); });
+        shown->add_flag("--follow,-f", events_.follow, "stay, and show each event when it happens");
+        auto* after = shown->add_option("--after", events_.after, "number of the last event that is known");
+        shown->add_option("--run", events_.run, "run of tserver that the number is of")->needs(after);
+        shown->add_option("--link", events_.link, "events of one link only");
     }
 
     void add_reload() {
@@ -276,11 +298,49 @@ private:
                     [this] { return explain_fault(); });
         faults->add_option("ID", fault_, "one class (default: a line for each)");
         faults->add_flag("--markdown", markdown_, "the reference page of all classes");
+        auto* messages =
+            command(app_, "messages", "The messages of the log: level, words, keys; needs no tserver",
+                    "Example: tserverctl messages 8102\n"
+                    "Exit: 0 shown, 2 there is no such message.",
+                    [this] { return explain_message(); });
+        messages->add_option("ID", message_, "number of one message (default: all)");
+        messages->add_flag("--markdown", markdown_, "the reference page of all messages");
+    }
+
+    void add_history() {
+        auto* shown = command(app_, "history",
+                              "The last trust lists, enrolments and handshakes of a link, step by step",
+                              "Example: tserverctl history link-tls-1 --last 30\n"
+                              "Exit: 0 shown, 2 no such link or tserver does not answer.",
+                              [this] { return cli::history(terms_, link_, last_); });
+        shown->add_option("LINK", link_, "name of the link")->required();
+        shown->add_option("--last", last_, "so many steps at most")->capture_default_str();
+    }
+
+    void add_bundle() {
+        auto* bundle =
+            command(app_, "support-bundle",
+                    "One file with versions, options, states, events and checks, without secrets",
+                    "Example: tserverctl support-bundle /tmp/tserver.json --log /var/log/tserver.log\n"
+                    "Exit: 0 written, 4 the file exists or cannot be written.",
+                    [this] {
+                        const auto log = log_.empty() ? std::nullopt : std::optional{log_};
+                        return support_bundle(terms_, {file_, store_.config, log}, run);
+                    });
+        bundle->add_option("FILE", file_, "a new file")->required();
+        bundle->add_option("--config", store_.config, "configuration file")->capture_default_str();
+        bundle->add_option("--log", log_, "log file whose end goes in too");
     }
 
     int explain_fault() {
         if (!markdown_) return show_faults(terms_, fault_.empty() ? std::nullopt : std::optional{fault_});
         terms_.out << faults_document();
+        return 0;
+    }
+
+    int explain_message() {
+        if (!markdown_) return show_messages(terms_, message_);
+        terms_.out << messages_document();
         return 0;
     }
 
@@ -298,7 +358,11 @@ private:
     std::string held_;
     std::string fault_;
     std::string tls_port_;
+    std::string log_;
+    std::optional<unsigned> message_;
+    std::size_t last_ = 200;
     StoreSource store_{.config = "/etc/tserver/tserver.conf", .path = {}};
+    EventsWanted events_;
     StoreExport export_{.name = {}};
 };
 

@@ -21,14 +21,26 @@ Outcome call(std::vector<std::string> arguments) {
     return {code, out.str(), err.str()};
 }
 
-const std::vector<std::vector<std::string>> commands{
-    {"status"},          {"reload"},           {"config", "check"},
-    {"config", "show"},  {"config", "plan"},   {"config", "explain"},
-    {"link", "start"},   {"link", "stop"},     {"link", "restart"},
-    {"link", "enrol"},   {"trust", "show"},    {"trust", "verify"},
-    {"trust", "diff"},   {"trust", "confirm"}, {"trust", "refresh"},
-    {"store", "list"},   {"store", "check"},   {"store", "export"},
-    {"store", "confirm"}};
+const std::vector<std::vector<std::string>> commands{{"status"},
+                                                     {"events"},
+                                                     {"reload"},
+                                                     {"config", "check"},
+                                                     {"config", "show"},
+                                                     {"config", "plan"},
+                                                     {"config", "explain"},
+                                                     {"link", "start"},
+                                                     {"link", "stop"},
+                                                     {"link", "restart"},
+                                                     {"link", "enrol"},
+                                                     {"trust", "show"},
+                                                     {"trust", "verify"},
+                                                     {"trust", "diff"},
+                                                     {"trust", "confirm"},
+                                                     {"trust", "refresh"},
+                                                     {"store", "list"},
+                                                     {"store", "check"},
+                                                     {"store", "export"},
+                                                     {"store", "confirm"}};
 
 TEST(CommandLine, EveryCommandHelpsWithAnExampleAndItsExitCodes) {
     for (auto command : commands) {

@@ -133,6 +133,9 @@ Frame frame(const FromLink& message) {
                           [](const Answer& a) {
                               return Frame{answer, Secret{answer_text(a)}};
                           },
+                          [](const Logged& l) {
+                              return Frame{logged, Secret{json::serialize(to_json(l.event))}};
+                          },
                       },
                       message);
 }
@@ -159,6 +162,11 @@ Result<FromLink> from_link(const Frame& frame) {
         TRY(value, json_in(frame));
         TRY(status, link_status_from_json(value));
         return Report{std::move(status)};
+    }
+    if (frame.type == FrameType::logged) {
+        TRY(value, json_in(frame));
+        TRY(event, event_from_json(value));
+        return Logged{std::move(event)};
     }
     if (!frame.payload.empty()) return misshapen("without payload");
     if (frame.type == FrameType::ready) return Ready{};

@@ -14,6 +14,7 @@
 
 #include "base/secret.hpp"
 #include "base/types.hpp"
+#include "control/events.hpp"
 #include "control/status.hpp"
 #include "log/message.hpp"
 #include "net/wait.hpp"
@@ -34,7 +35,8 @@ enum class FrameType : std::uint8_t {
     ready = 65,
     status = 66,
     pong = 67,
-    answer = 68,  // from the link
+    answer = 68,
+    logged = 69,  // from the link
 };
 
 struct Frame {
@@ -84,7 +86,11 @@ struct Answer {
     std::uint32_t request;
     Result<std::string> outcome;
 };
-using FromLink = std::variant<Ready, Report, Pong, Answer>;
+/// An event of the link. Payload: JSON of the event; its number, time and link are tserver's to give.
+struct Logged {
+    Event event;
+};
+using FromLink = std::variant<Ready, Report, Pong, Answer, Logged>;
 
 Frame frame(const ToLink& message);
 Frame frame(const FromLink& message);

@@ -61,6 +61,11 @@ TEST_F(ChannelTest, CarriesEveryMessageFromTheLink) {
     from.send(Pong{});
     from.send(Answer{5, "enrolled"});
     from.send(Answer{6, fail(Fault::CAPF_AUTH_CODE, "reason 7")});
+    Event happened;
+    happened.id = 8103;
+    happened.link = "a";
+    happened.fields = {{"took", "12ms", false}, {"days_left", "-1", true}};
+    from.send(Logged{happened});
     const auto next = [&] { return *from_link(**result_of(loop_, to.receive())); };
 
     EXPECT_TRUE(std::holds_alternative<Ready>(next()));
@@ -73,6 +78,7 @@ TEST_F(ChannelTest, CarriesEveryMessageFromTheLink) {
     EXPECT_EQ(bad.request, 6U);
     EXPECT_EQ(bad.outcome.error().fault, Fault::CAPF_AUTH_CODE);
     EXPECT_EQ(bad.outcome.error().detail, "reason 7");
+    EXPECT_EQ(std::get<Logged>(next()).event, happened);
 }
 
 TEST_F(ChannelTest, JoinsAFrameThatComesOctetByOctet) {

@@ -14,6 +14,7 @@
 
 #include "base/secret.hpp"
 #include "control/status.hpp"
+#include "net/octets.hpp"
 
 namespace tserver::control {
 
@@ -102,18 +103,10 @@ net::Task<Result<Line>> read_line(net::Loop& loop, int socket, std::string& kept
     }
 }
 
-net::Task<Result<bool>> write_all(net::Loop& loop, int socket, std::string_view text) {
-    while (!text.empty()) {
-        const auto sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
-        if (sent >= 0) {
-            text.remove_prefix(static_cast<std::size_t>(sent));
-        } else if (errno == EAGAIN) {
-            co_await net::writable(loop, socket);
-        } else if (errno != EINTR) {
-            co_return os::failed("control socket", errno, Fault::DAEMON_UNREACHABLE);
-        }
-    }
-    co_return true;
+/// Ends when the client has closed its socket; one that only ended its side waits for its answer.
+net::Task<std::monostate> hung_up(net::Loop& loop, int socket) {
+    co_await net::ready_for(loop, socket, 0);  // EPOLLHUP and EPOLLERR come unasked
+    co_return std::monostate{};
 }
 
 Result<json::object> object_in(std::string_view line) {
@@ -216,12 +209,16 @@ net::Task<void> Server::serve(os::Fd accepted) {
             co_return;
         } else if (auto request = object_in(*line->text)) {
             wipe(*line->text);
-            reply = co_await responder_.answer(*std::move(request));
+            auto race = net::first_of(responder_.answer(*std::move(request)), hung_up(loop_, client.get()));
+            auto answered = co_await std::move(race);
+            if (answered.index() == 1) co_return;
+            reply = std::get<0>(std::move(answered));
         } else {
             reply = bad_answer(request.error());
         }
         const auto text = json::serialize(reply) + '\n';
-        const auto sent = co_await net::within(loop_, limits_.write, write_all(loop_, client.get(), text));
+        const auto sent = co_await net::within(
+            loop_, limits_.write, net::send_all(loop_, client.get(), text, Fault::DAEMON_UNREACHABLE));
         more = more && sent;
     }
 }
@@ -238,7 +235,8 @@ Result<Client> Client::connect(net::Loop& loop, const std::string& path) {
 net::Task<Result<json::object>> Client::exchange(json::object request, std::chrono::milliseconds limit) {
     const auto until = Steady::now() + limit;
     auto text = json::serialize(request) + '\n';
-    auto sent = co_await net::within(*loop_, limit, write_all(*loop_, socket_.get(), text));
+    auto sent = co_await net::within(*loop_, limit,
+                                     net::send_all(*loop_, socket_.get(), text, Fault::DAEMON_UNREACHABLE));
     wipe(text);
     CO_CHECK("ask tserver", std::move(sent));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());

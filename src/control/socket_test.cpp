@@ -38,6 +38,28 @@ private:
     net::Loop& loop_;
 };
 
+/// Answers never; knows how many wait.
+class Endless final : public Responder {
+public:
+    explicit Endless(net::Loop& loop) : loop_{loop} {}
+    net::Task<json::object> answer(json::object) override {
+        struct Counted {
+            int& count;
+            explicit Counted(int& c) : count{c} { ++count; }
+            Counted(const Counted&) = delete;
+            Counted& operator=(const Counted&) = delete;
+            ~Counted() { --count; }
+        };
+        const Counted counted{waiting};
+        co_await net::sleep(loop_, 1h);
+        co_return good_answer();
+    }
+    int waiting = 0;
+
+private:
+    net::Loop& loop_;
+};
+
 class SocketTest : public testing::Test {
 protected:
     SocketTest() { path_ = directory_ / "control.sock"; }
@@ -213,6 +235,42 @@ TEST_F(SocketTest, RefusesAPathThatDoesNotFit) {
     const auto file = SocketFile::open("/tmp/" + std::string(120, 'x'));
     ASSERT_FALSE(file);
     EXPECT_EQ(file.error().fault, Fault::CONFIG_VALUE);
+}
+
+TEST_F(SocketTest, AClientThatGoesAwayEndsTheWorkForItsAnswer) {
+    Endless endless{loop_};
+    const Server server{loop_, *SocketFile::open(path_), endless};
+    {
+        auto client = connect();
+        auto asking = client.ask({{"command", "wait"}}, 30s);
+        asking.start();
+        for (const auto until = Steady::now() + 5s; Steady::now() < until && endless.waiting == 0;)
+            loop_.turn(10ms);
+        ASSERT_EQ(endless.waiting, 1);
+    }
+    for (const auto until = Steady::now() + 5s; Steady::now() < until && endless.waiting > 0;)
+        loop_.turn(10ms);
+    EXPECT_EQ(endless.waiting, 0);
+}
+
+TEST_F(SocketTest, AClientThatOnlyEndsItsSideGetsItsAnswer) {
+    serve();
+    os::Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+    ASSERT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const std::string_view request = "{\"slow\":1}\n";
+    ASSERT_EQ(::send(socket.get(), request.data(), request.size(), 0), std::ssize(request));
+    ::shutdown(socket.get(), SHUT_WR);
+    std::string got(4096, '\0');
+    ssize_t count = -1;
+    for (const auto until = Steady::now() + 5s; Steady::now() < until && count < 0;) {
+        loop_.turn(10ms);
+        count = ::recv(socket.get(), got.data(), got.size(), 0);
+    }
+    ASSERT_GT(count, 0);
+    EXPECT_EQ(got.substr(0, 10), "{\"ok\":true");
 }
 
 }  // namespace

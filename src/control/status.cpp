@@ -300,6 +300,30 @@ Result<LinkCounters> read_counters(const json::value& value, const std::string& 
     return out;
 }
 
+Result<EventCursor> read_cursor(const json::value& value, const std::string& where) {
+    Fields fields{value, where};
+    EventCursor out;
+    fields.text("run", out.run);
+    fields.number("last", out.last);
+    CHECK(fields.end());
+    return out;
+}
+
+Result<std::map<Fault, std::uint64_t>> read_failures(const json::value& value, const std::string& where) {
+    Fields fields{value, where};
+    std::map<Fault, std::uint64_t> out;
+    if (const auto* object = value.if_object()) {
+        for (const auto& pair : *object) {
+            const std::string_view name{pair.key().data(), pair.key().size()};
+            const auto fault = fault_named(name);
+            if (!fault) return fail(Fault::CONTROL_PROTOCOL, fields.path(name) + " is not known");
+            fields.number(name, out[*fault]);
+        }
+    }
+    CHECK(fields.end());
+    return out;
+}
+
 template <class T>
 auto into_optional(Result<T> (*read)(const json::value&, const std::string&)) {
     return [read](const json::value& value, const std::string& where) -> Result<std::optional<T>> {
@@ -347,6 +371,8 @@ json::object to_json(const LinkStatus& link, Instant now) {
     out["times"] = to_json(link.times);
     out["counters"] = to_json(link.counters);
     out["notes"] = texts(link.notes);
+    auto& failures = out["failures"].emplace_object();
+    for (const auto& [fault, count] : link.failures) failures[view(id(fault))] = count;
     return out;
 }
 
@@ -356,6 +382,7 @@ json::object to_json(const Status& status, Instant now) {
     return {{"version", status.version},
             {"generation", status.generation},
             {"pending_restart", texts(status.pending_restart)},
+            {"events", json::object{{"run", status.events.run}, {"last", status.events.last}}},
             {"links", std::move(links)}};
 }
 
@@ -384,6 +411,7 @@ Result<LinkStatus> link_status_from_json(const json::value& value) {
     fields.nested("times", out.times, read_times);
     fields.nested("counters", out.counters, read_counters);
     fields.texts("notes", out.notes);
+    fields.nested("failures", out.failures, read_failures);
     CHECK(fields.end());
     const auto known = link_state_named(state);
     if (!known) return fail(Fault::CONTROL_PROTOCOL, "state is not known");
@@ -397,6 +425,7 @@ Result<Status> status_from_json(const json::value& value) {
     fields.text("version", out.version);
     fields.number("generation", out.generation);
     fields.texts("pending_restart", out.pending_restart);
+    fields.nested("events", out.events, read_cursor);
     Result<void> read;
     fields.each("links", [&](const json::value& element) {
         auto link = link_status_from_json(element);

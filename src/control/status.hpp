@@ -5,6 +5,7 @@
 #include <boost/json/fwd.hpp>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -131,8 +132,16 @@ struct LinkStatus {
     unsigned restarts = 0;                     ///< of the link process, unasked for, since tserver started
     std::vector<std::string> pending_restart;  ///< options changed in the file that wait for a restart
     std::optional<int> pid;
+    std::map<Fault, std::uint64_t> failures;  ///< times the link came to wait or stop, by the reason
 
     bool operator==(const LinkStatus&) const = default;
+};
+
+/// A place in the row of events (control/events.hpp).
+struct EventCursor {
+    std::string run;         ///< of tserver
+    std::uint64_t last = 0;  ///< number of the newest event that is included
+    bool operator==(const EventCursor&) const = default;
 };
 
 struct Status {
@@ -140,6 +149,7 @@ struct Status {
     unsigned generation = 0;  ///< of the configuration in force: 1 at start, +1 with each reload taken
     std::vector<LinkStatus> links;
     std::vector<std::string> pending_restart;  ///< of the daemon's own options
+    EventCursor events{};                      ///< follow the events from here
     bool operator==(const Status&) const = default;
 };
 

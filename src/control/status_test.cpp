@@ -38,6 +38,7 @@ LinkStatus full() {
     out.restarts = 3;
     out.pending_restart = {"tls-capf-host"};
     out.pid = 4711;
+    out.failures = {{Fault::CTI_REFUSED, 3}, {Fault::CHILD_DIED, 1}};
     return out;
 }
 
@@ -57,7 +58,7 @@ TEST(StatusJson, KeepsALinkThatHasNothingYet) {
 }
 
 TEST(StatusJson, KeepsAWholeStatus) {
-    const Status before{"0.1.0", 7, {full(), {}}, {"control-socket"}};
+    const Status before{"0.1.0", 7, {full(), {}}, {"control-socket"}, {"cafe", 42}};
     const auto again = status_from_json(json::parse(json::serialize(to_json(before))));
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_EQ(*again, before);

@@ -1,8 +1,14 @@
 #include "link/process.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/overloaded.hpp"
 #include "config/plan.hpp"
 #include "config/wire.hpp"
+#include "crypto/openssl.hpp"
+#include "os/sandbox.hpp"
+#include "os/tree.hpp"
 
 namespace tserver::link {
 namespace {
@@ -14,6 +20,17 @@ net::Task<void> answer(control::Channel& channel, std::uint32_t request,
     auto outcome = co_await std::move(work);
     control::FromLink message{control::Answer{request, std::move(outcome)}};
     channel.send(message);
+}
+
+/// The store may be moved away and made anew while we run: so the directory it stands in, if that one is ours
+/// too.
+std::vector<std::string> writable_for(const std::filesystem::path& store) {
+    struct stat itself {};
+    struct stat around {};
+    const bool exists = ::stat(store.c_str(), &itself) == 0;
+    if (::stat(store.parent_path().c_str(), &around) != 0) return {};
+    if (!exists || around.st_uid == ::geteuid()) return {store.parent_path()};
+    return {store};
 }
 
 /// The same plan that tserver has made and shown: a session ends exactly when the plan says so.
@@ -29,9 +46,17 @@ bool keeps_session(const config::LinkConfig& running, const config::LinkConfig& 
 }  // namespace
 
 Process::Process(net::Loop& loop, os::Fd channel, log::Log& log, Steady::time_point started)
-    : loop_{loop}, channel_{loop, std::move(channel)}, log_{log}, started_{started} {}
+    : loop_{loop}, channel_{loop, std::move(channel)}, log_{log}, started_{started} {
+    log_.listen(this);
+}
 
-Process::~Process() = default;
+Process::~Process() { log_.listen(nullptr); }
+
+/// What everybody wants to know goes to tserver as well, for `tserverctl events`.
+void Process::logged(const log::Row& row, std::span<const log::Field> fields, unsigned repeated) {
+    control::FromLink message{control::Logged{control::event_of(row, fields, repeated)}};
+    channel_.send(message);
+}
 
 net::Task<int> Process::run() {
     for (;;) {
@@ -95,6 +120,7 @@ Result<void> Process::configure(const control::Configure& order) {
     log_.set_level(order.log_level);
     TRY(config, config::decode(as_bytes(order.link.reveal())));
     const bool first = !life_;
+    if (first) CHECK(confine(config));
     if (!first && life_->enrolling()) {
         next_ = std::move(config);
         if (!changing_.running()) changing_ = net::Job{use_after_enrolment()};
@@ -105,6 +131,23 @@ Result<void> Process::configure(const control::Configure& order) {
     return {};
 }
 
+/// Before the first octet from the network.
+Result<void> Process::confine(const config::LinkConfig& config) {
+    os::Confinement wanted;
+    if (!config.store.empty()) {
+        [[maybe_unused]] const auto made = os::open_tree(config.store, os::Access::read_write);
+        wanted.writable = writable_for(config.store);
+    }
+    if (config::listen_on(config).port < 1024) wanted.low_ports = os::LowPorts::yes;
+    if (crypto::lock_key_memory() != crypto::KeyMemory::locked)
+        confinement_ = "key memory is not locked: raise the limit for locked memory (LimitMEMLOCK); ";
+    TRY(made, os::confine(wanted));
+    if (!made.files) confinement_ += "files are not confined: this kernel has no Landlock; ";
+    if (!made.calls) confinement_ += "system calls are not filtered in this build; ";
+    if (!confinement_.empty()) confinement_.resize(confinement_.size() - 2);
+    return {};
+}
+
 void Process::use(config::LinkConfig config) {
     if (life_ && keeps_session(life_->config(), config)) return life_->adjust(std::move(config));
     answering_.clear();
@@ -112,6 +155,7 @@ void Process::use(config::LinkConfig config) {
     const auto traffic = board_ ? board_->traffic : net::RelayCount{};
     board_ = std::make_unique<Board>(loop_, channel_, log_, config);
     board_->traffic = traffic;
+    if (!confinement_.empty()) board_->note("sandbox", confinement_);
     life_ = std::make_unique<Life>(loop_, std::move(config), *board_, started_);
     life_->start();
 }

@@ -6,7 +6,7 @@
 
 namespace tserver::link {
 
-class Process {
+class Process final : log::Listener {
 public:
     Process(net::Loop& loop, os::Fd channel, log::Log& log, Steady::time_point started);
     ~Process();
@@ -17,8 +17,10 @@ public:
     net::Task<int> run();
 
 private:
+    void logged(const log::Row& row, std::span<const log::Field> fields, unsigned repeated) override;
     net::Task<Result<bool>> take(control::Frame frame);
     Result<void> configure(const control::Configure& order);
+    Result<void> confine(const config::LinkConfig& config);
     void use(config::LinkConfig config);
     net::Task<void> use_after_enrolment();
     template <class Request>
@@ -28,6 +30,7 @@ private:
     control::Channel channel_;
     log::Log& log_;
     Steady::time_point started_;
+    std::string confinement_;  ///< what the sandbox lacks on this machine
     std::unique_ptr<Board> board_;
     std::unique_ptr<Life> life_;
     std::optional<config::LinkConfig> next_;  ///< waits for the end of an enrolment (F99)

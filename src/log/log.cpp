@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "log/messages.hpp"
+
 namespace tserver::log {
 namespace {
 
@@ -24,16 +26,6 @@ bool needs_quotes(std::string_view value) {
     return value.empty() || value.find_first_of(" \"=") != std::string_view::npos;
 }
 
-std::string quoted(std::string_view value) {
-    if (!needs_quotes(value)) return std::string{value};
-    std::string out = "\"";
-    for (const char c : value) {
-        if (c == '"') out += '\\';
-        out += c;
-    }
-    return out + '"';
-}
-
 }  // namespace
 
 std::string_view short_name(Level level) noexcept {
@@ -50,38 +42,59 @@ std::optional<Level> level_named(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-std::string render(const Name& field) { return quoted(field.value); }
-std::string render(const Text& field) { return quoted(escape(field.value, 600)); }
-std::string render(const Number& field) { return std::to_string(field.value); }
-std::string render(const Took& field) {
+std::string quoted(std::string_view value) {
+    if (!needs_quotes(value)) return std::string{value};
+    std::string out = "\"";
+    for (const char c : value) {
+        if (c == '"') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+std::string shown(const Name& field) { return std::string{field.value}; }
+std::string shown(const Text& field) { return escape(field.value, 600); }
+std::string shown(const Number& field) { return std::to_string(field.value); }
+std::string shown(const Took& field) {
     const auto ms = field.value.count();
     return ms < 10'000 ? fmt::format("{}ms", ms) : fmt::format("{}s", ms / 1000);
 }
-std::string render(const Failure& field) { return std::string{id(field.value)}; }
+std::string shown(const Failure& field) { return std::string{id(field.value)}; }
 
-void Log::line(const Row& row, const std::string& tail) {
-    if (row.level > Level::standard) return emit(row, tail);
+bool Log::wanted(const Row& row) const noexcept {
+    return row.level <= setup_.most || (listener_ != nullptr && is_event(row));
+}
+
+void Log::line(const Row& row, std::span<const Field> fields) {
+    if (row.level > Level::standard) return emit(row, fields, 0);
     const auto now = Steady::now();
-    const auto [at, fresh] = recent_.try_emplace(std::to_string(row.id) + tail, Seen{now});
+    auto key = std::to_string(row.id);
+    for (const auto& field : fields) key += '\n' + field.value;
+    const auto [at, fresh] = recent_.try_emplace(std::move(key), Seen{now});
     if (fresh) {
         if (recent_.size() > remembered) {
             std::erase_if(recent_, [&](const auto& entry) { return now - entry.second.first > quiet; });
         }
-        return emit(row, tail);
+        return emit(row, fields, 0);
     }
     auto& seen = at->second;
     if (now - seen.first < quiet) {
         ++seen.suppressed;
         return;
     }
-    emit(row, seen.suppressed == 0 ? tail : tail + fmt::format(" repeated={}", seen.suppressed));
+    emit(row, fields, seen.suppressed);
     seen = Seen{now};
 }
 
-void Log::emit(const Row& row, const std::string& tail) {
-    const auto start = setup_.journal ? fmt::format("<{}>", syslog_priority(row.level))
-                                      : rfc3339_ms(std::chrono::system_clock::now()) + ' ';
-    const auto text = fmt::format("{}{} {} {}{}\n", start, short_name(row.level), row.id, row.text, tail);
+void Log::emit(const Row& row, std::span<const Field> fields, unsigned repeated) {
+    if (listener_ != nullptr && is_event(row)) listener_->logged(row, fields, repeated);
+    if (row.level > setup_.most) return;
+    auto text = setup_.journal ? fmt::format("<{}>", syslog_priority(row.level))
+                               : rfc3339_ms(std::chrono::system_clock::now()) + ' ';
+    text += fmt::format("{} {} {}", short_name(row.level), row.id, row.text);
+    for (const auto& field : fields) text += fmt::format(" {}={}", field.key, quoted(field.value));
+    if (repeated > 0) text += fmt::format(" repeated={}", repeated);
+    text += '\n';
     // One write per line, so lines of several processes never mix; a log that cannot be written stops nobody.
     [[maybe_unused]] const auto written = ::write(setup_.descriptor, text.data(), text.size());
 }

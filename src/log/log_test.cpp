@@ -125,6 +125,29 @@ TEST_F(LogTest, F69_a_line_that_repeats_within_a_minute_is_written_once) {
     EXPECT_THAT(got[1], EndsWith("where=there"));
 }
 
+/// Notes what it hears.
+struct Heard final : Listener {
+    void logged(const Row& row, std::span<const Field> fields, unsigned repeated) override {
+        told.push_back(fmt::format("{} {} {}", row.id, fields.empty() ? "" : fields[0].value, repeated));
+    }
+    std::vector<std::string> told;
+};
+
+TEST_F(LogTest, a_listener_hears_events_whatever_the_level_and_each_repeat_once) {
+    auto log = make(Level::alarm);
+    Heard heard;
+    log.listen(&heard);
+    log.write(tserver_stopped);
+    log.write(hostile, {"x"});
+    for (int i = 0; i < 9; ++i) log.write(alarming, {"say \"hi\""});
+    log.write(link_state, {"a"}, {"up"}, {"waiting"}, {"CTI_CLOSED"}, {"bye"});
+    EXPECT_THAT(heard.told, ElementsAre("24002  0", "99003 say \"hi\" 0", "35110 a 0"));
+    EXPECT_EQ(lines().size(), 1U) << "the log itself keeps to its level";
+    log.listen(nullptr);
+    log.write(tserver_started, {"1"}, {"f"});
+    EXPECT_EQ(heard.told.size(), 3U);
+}
+
 TEST_F(LogTest, a_log_that_cannot_be_written_stops_nobody) {
     Log log{{.descriptor = -1}};
     log.write(alarming, {"x"});

@@ -2,6 +2,7 @@
 // programs read the keys. Secrets have no field type, so they cannot be logged.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <string>
@@ -36,17 +37,28 @@ struct Failure {
     Fault value;
 };
 
-std::string render(const Name&);
-std::string render(const Text&);
-std::string render(const Number&);
-std::string render(const Took&);
-std::string render(const Failure&);
+/// A field as it is shown: escaped, without the quotes that a line of the log needs.
+struct Field {
+    std::string_view key;
+    std::string value;
+    bool number = false;
+};
+std::string shown(const Name&);
+std::string shown(const Text&);
+std::string shown(const Number&);
+std::string shown(const Took&);
+std::string shown(const Failure&);
+/// In quotes where a blank, a quote or "=" asks for them: the value behind "key=" in a line.
+std::string quoted(std::string_view value);
+
+constexpr std::size_t most_fields = 6;
 
 struct Row {
     unsigned id;
     Level level;
     std::string_view text;
     unsigned cleared_by;  ///< id of the message that reports recovery, 0 if there is nothing to recover
+    std::array<std::string_view, most_fields> keys{};  ///< of its fields; empty behind the last
 };
 
 template <class... Fields>
@@ -56,7 +68,9 @@ struct Message {
 
     consteval Message(unsigned id, Level level, std::string_view text,
                       std::array<std::string_view, sizeof...(Fields)> names, unsigned cleared_by = 0)
-        : row{id, level, text, cleared_by}, keys{names} {}
+        : row{id, level, text, cleared_by}, keys{names} {
+        std::ranges::copy(names, row.keys.begin());
+    }
 };
 
 }  // namespace tserver::log

@@ -20,6 +20,7 @@ constexpr std::array rows{
     link_process_died.row,
     link_process_hung.row,
     link_process_failed.row,
+    link_state.row,
     trust_taken.row,
     trust_unverified.row,
     trust_confirmed.row,
@@ -60,5 +61,10 @@ static_assert(std::ranges::all_of(rows, [](const Row& r) { return r.cleared_by =
 }  // namespace
 
 std::span<const Row> message_rows() noexcept { return rows; }
+
+const Row* message_row(unsigned id) noexcept {
+    const auto at = std::ranges::find(rows, id, &Row::id);
+    return at == rows.end() ? nullptr : &*at;
+}
 
 }  // namespace tserver::log

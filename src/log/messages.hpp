@@ -37,6 +37,9 @@ inline constexpr Message<Name> link_process_hung{
 inline constexpr Message<Name, Failure, Text> link_process_failed{
     35105, alarm, "link process cannot be started", {"link", "fault", "detail"}, 35100};
 
+inline constexpr Message<Name, Text, Text, Text, Text> link_state{
+    35110, interaction, "link state changed", {"link", "from", "to", "fault", "detail"}};
+
 // trust
 inline constexpr Message<Name, Text, Text, Text> trust_taken{
     24101, standard, "trust list taken", {"link", "file", "signer", "sha256"}};
@@ -104,5 +107,12 @@ inline constexpr Message<Name, Text> on_demand{
 
 /// All rows, in the order of the table.
 std::span<const Row> message_rows() noexcept;
+/// The row with this id, nothing if there is none.
+const Row* message_row(unsigned id) noexcept;
+
+/// What everybody wants to know, and each change of a link's state: what `tserverctl events` shows.
+constexpr bool is_event(const Row& row) noexcept {
+    return row.level <= Level::standard || row.id == link_state.row.id;
+}
 
 }  // namespace tserver::log

@@ -22,6 +22,11 @@ public:
           requests_{supervisor_, log, notify_} {}
 
     void run(control::SocketFile socket) {
+        log_.write(log::tserver_started, {TSERVER_VERSION}, {supervisor_.config().source});
+        for (const auto& warning : supervisor_.config().warnings) {
+            const auto text = warning.at.str() + ": " + warning.text;
+            log_.write(log::config_warning, {text});
+        }
         server_.emplace(loop_, std::move(socket), requests_);
         supervisor_.start();
         const net::Job signals{heed_signals()};
@@ -89,11 +94,6 @@ Result<void> run(DaemonSetup setup, log::Log& log) {
     net::Loop loop;
     TRY(signals, Signals::take(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}));
     TRY(socket, control::SocketFile::open(setup.control_socket));
-    log.write(log::tserver_started, {TSERVER_VERSION}, {setup.config.source});
-    for (const auto& warning : setup.config.warnings) {
-        const auto text = warning.at.str() + ": " + warning.text;
-        log.write(log::config_warning, {text});
-    }
     Daemon daemon{loop, log, std::move(setup), std::move(signals)};
     daemon.run(std::move(socket));
     log.write(log::tserver_stopped);

@@ -152,9 +152,13 @@ void LinkProcess::take(control::FromLink message) {
     std::visit(overloaded{
                    [&](control::Ready&) { tell(Ready{}); },
                    [&](control::Report& report) {
-                       if (!std::holds_alternative<Stopping>(state_)) last_ = std::move(report.status);
+                       if (!std::holds_alternative<Stopping>(state_)) become(std::move(report.status));
                    },
                    [](control::Pong&) {},
+                   [&](control::Logged& logged) {
+                       logged.event.link = name();
+                       if (around_.events != nullptr) around_.events->add(std::move(logged.event));
+                   },
                    [&](control::Answer& answer) {
                        const auto at = questions_.find(answer.request);
                        if (at == questions_.end() || at->second->outcome) return;
@@ -190,7 +194,22 @@ void LinkProcess::settle(control::LinkState state, std::optional<control::Reason
         now.profile = last_.profile;
     }
     if (last_.application.connected) now.application.since = now.since;
-    last_ = std::move(now);
+    become(std::move(now));
+}
+
+/// Takes the status, and tells where the state or its reason is another one.
+void LinkProcess::become(control::LinkStatus status) {
+    using control::LinkState;
+    const auto from = last_.state;
+    const bool same = from == status.state && last_.reason == status.reason && !last_.name.empty();
+    const bool first = last_.name.empty();
+    last_ = std::move(status);
+    if (same || first) return;
+    const auto& reason = last_.reason;
+    const bool failed = last_.state == LinkState::waiting || last_.state == LinkState::stopped;
+    if (failed && reason && reason->fault != Fault::STOPPED) ++failures_[reason->fault];
+    around_.log.write(log::link_state, {name()}, {text(from)}, {text(last_.state)},
+                      {reason ? id(reason->fault) : "none"}, {reason ? reason->detail : ""});
 }
 
 control::LinkStatus LinkProcess::status() const {
@@ -198,6 +217,7 @@ control::LinkStatus LinkProcess::status() const {
     out.name = name();
     out.restarts = restarts_;
     out.pid = pid();
+    out.failures = failures_;
     return out;
 }
 

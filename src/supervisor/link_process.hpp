@@ -24,7 +24,8 @@ struct Surroundings {
     log::Level level;     ///< for the link processes
     std::string program;  ///< path of tserver-link
     ChildLimits limits{};
-    net::Event stopped{loop};  ///< set each time a link process has stopped for good
+    control::EventLog* events = nullptr;  ///< takes the events of the link processes
+    net::Event stopped{loop};             ///< set each time a link process has stopped for good
 };
 
 /// Whether a running process hears of its new configuration.
@@ -68,6 +69,7 @@ private:
     Result<void> try_to_spawn();
     void forget_process();
     void settle(control::LinkState state, std::optional<control::Reason> reason);
+    void become(control::LinkStatus status);
     [[nodiscard]] control::LinkState first_state() const;
     net::Task<void> receive();
     void take(control::FromLink message);
@@ -85,6 +87,7 @@ private:
     os::Ended ended_;           ///< how the last process ended
     pid_t last_pid_ = 0;
     unsigned restarts_ = 0;
+    std::map<Fault, std::uint64_t> failures_;
     std::uint32_t next_request_ = 1;
     std::map<std::uint32_t, Question*> questions_;
 };

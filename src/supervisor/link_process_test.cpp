@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "control/blocking.hpp"
+#include "log/messages.hpp"
 
 namespace tserver::supervisor {
 namespace {
@@ -90,6 +91,42 @@ TEST_F(LinkProcessTest, NamesTheExitCodeOfAProcessThatDies) {
     const auto detail = link.status().reason->detail;
     EXPECT_EQ(detail.substr(0, 8), "exit 7, ") << detail;
     EXPECT_NE(detail.find("times in a row"), std::string::npos) << detail;
+}
+
+TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault) {
+    control::EventLog events{loop_};
+    log_.listen(&events);
+    auto& link = start("good");
+    ASSERT_TRUE(gets(LinkState::up));
+    ::kill(*link.pid(), SIGKILL);
+    ASSERT_TRUE(comes([&] { return link.status().restarts == 1; }));
+    ASSERT_TRUE(gets(LinkState::up));
+    std::vector<std::string> changes;
+    const auto happened = events.after({events.cursor().run, 0}).value();
+    for (const auto& event : happened) {
+        if (event.id == log::link_state.row.id)
+            changes.push_back(event.fields[0].value + ">" + event.fields[1].value + " " +
+                              event.fields[2].value);
+    }
+    log_.listen(nullptr);
+    EXPECT_EQ(changes, (std::vector<std::string>{"stopped>connecting none", "connecting>up none",
+                                                 "up>waiting CHILD_DIED", "waiting>up none"}));
+    const std::map<Fault, std::uint64_t> counted{{Fault::CHILD_DIED, 1}};
+    EXPECT_EQ(link.status().failures, counted);
+}
+
+TEST_F(LinkProcessTest, GivesTheEventsOfItsProcessTheirLinkNumberAndTime) {
+    control::EventLog events{loop_};
+    around_.events = &events;
+    start("forger");
+    ASSERT_TRUE(comes([&] { return events.cursor().last > 0; }));
+    const auto happened = events.after({events.cursor().run, 0}).value();
+    ASSERT_FALSE(happened.empty());
+    const auto& event = happened.front();
+    EXPECT_EQ(event.link, "forger");
+    EXPECT_EQ(event.sequence, 1U);
+    EXPECT_GT(event.at, std::chrono::system_clock::now() - 1min);
+    link_.reset();
 }
 
 TEST_F(LinkProcessTest, StopsCleanlyAndLeavesNoZombie) {

@@ -57,8 +57,14 @@ std::string one_line(const control::Status& status) {
 net::Task<json::object> Requests::answer(json::object request) {
     const auto command = text_in(request, "command");
     if (!command) co_return control::bad_answer(command.error());
-    if (*command != "status") log_.write(log::control_request, {*command});
+    const bool looks = *command == "status" || *command == "events";
+    if (!looks) log_.write(log::control_request, {*command});
     if (*command == "status") co_return status();
+    if (*command == "events") {
+        auto answering = supervisor_.events().answer(std::move(request));
+        auto events = co_await std::move(answering);
+        co_return events ? *std::move(events) : control::bad_answer(events.error());
+    }
     if (*command == "reload") co_return answer_reload();
     if (*command == "plan") co_return answer_plan(request);
     if (*command == "link") {

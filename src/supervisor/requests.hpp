@@ -1,6 +1,7 @@
 // What tserver answers on its control socket. One object asks, one answers (control/socket.hpp); commands:
 //
 //   {"command":"status"}                                 → "status": the status model
+//   {"command":"events","run":R,"after":n,"wait_ms":t}   → see control/events.hpp
 //   {"command":"reload"}                                 → "generation", and "plan" and "text" as below
 //   {"command":"plan","file":F}                          → "plan": config::plan_json(), "text": for people
 //   {"command":"link","link":L,"do":"start|stop|restart"}  → "state" of the link afterwards

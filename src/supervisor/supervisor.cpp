@@ -47,11 +47,19 @@ static_assert(static_cast<int>(config::LogLevel::alarm) == static_cast<int>(log:
 Supervisor::Supervisor(net::Loop& loop, log::Log& log, config::Config config, std::string program)
     : loop_{loop},
       log_{log},
-      around_{.loop = loop, .log = log, .level = log_level(config.daemon), .program = std::move(program)},
+      events_{loop},
+      around_{.loop = loop,
+              .log = log,
+              .level = log_level(config.daemon),
+              .program = std::move(program),
+              .events = &events_},
       config_{std::move(config)},
       in_file_{config_} {
+    log_.listen(&events_);
     for (const auto& link : config_.links) links_.push_back(std::make_unique<LinkProcess>(around_, link));
 }
+
+Supervisor::~Supervisor() { log_.listen(nullptr); }
 
 void Supervisor::start() {
     for (const auto& link : links_) link->tell(Start{});
@@ -158,7 +166,7 @@ Result<LinkProcess*> Supervisor::link(std::string_view name) {
 }
 
 control::Status Supervisor::status() const {
-    control::Status out{TSERVER_VERSION, generation_, {}, pending_.pending("")};
+    control::Status out{TSERVER_VERSION, generation_, {}, pending_.pending(""), events_.cursor()};
     for (const auto& link : links_) {
         out.links.push_back(link->status());
         out.links.back().pending_restart = pending_.pending(link->name());

@@ -9,7 +9,7 @@
 
 #include "config/config.hpp"
 #include "config/plan.hpp"
-#include "control/status.hpp"
+#include "control/events.hpp"
 #include "log/log.hpp"
 #include "supervisor/link_process.hpp"
 
@@ -19,6 +19,10 @@ class Supervisor {
 public:
     /// @param program  path of tserver-link
     Supervisor(net::Loop& loop, log::Log& log, config::Config config, std::string program);
+
+    ~Supervisor();
+    Supervisor(const Supervisor&) = delete;
+    Supervisor& operator=(const Supervisor&) = delete;
 
     void start();
     /// Ends when every link process has, within two seconds.
@@ -33,6 +37,7 @@ public:
     [[nodiscard]] config::Checked<config::Plan> plan_for(const std::filesystem::path& file) const;
 
     [[nodiscard]] control::Status status() const;
+    [[nodiscard]] control::EventLog& events() noexcept { return events_; }
     [[nodiscard]] const config::Config& config() const noexcept { return config_; }
     [[nodiscard]] unsigned generation() const noexcept { return generation_; }
     /// @return LINK_UNKNOWN, with the names there are
@@ -48,6 +53,7 @@ private:
 
     net::Loop& loop_;
     log::Log& log_;
+    control::EventLog events_;
     Surroundings around_;
     config::Config config_;   ///< in force
     config::Config in_file_;  ///< as the file was taken last, pending options and all

@@ -13,7 +13,7 @@ import struct
 import sys
 
 CONFIGURE, ENROL, CONFIRM, REFRESH, STOP, PING = range(1, 7)
-READY, STATUS, PONG, ANSWER = range(65, 69)
+READY, STATUS, PONG, ANSWER, LOGGED = range(65, 70)
 
 name = sys.argv[1]
 notes = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".frames")
@@ -45,7 +45,7 @@ def status():
         "profile": "cluster", "tls_version": None, "tls_suite": None,
         "times": nothing(["start_to_up_ms", "trust_ms", "enrolment_ms", "session_ms", "recovery_ms"]),
         "counters": nothing(["reconnects", "applications", "applications_refused", "unclean_closes", "enrolments",
-                             "handshake_ms"], 0), "notes": []}
+                             "handshake_ms"], 0), "notes": [], "failures": {}}
 
 
 if name == "dies":
@@ -63,6 +63,9 @@ while True:
     elif kind == CONFIGURE and name != "deaf":
         send(READY)
         send(STATUS, json.dumps(status()).encode())
+        if name == "forger":  # in the name of another link, with a number and a time of its own
+            send(LOGGED, json.dumps({"id": 8103, "link": "other", "sequence": 77, "time": "2001-01-01T00:00:00.000Z",
+                                     "fields": {"took": "5ms"}}).encode())
     elif kind == STOP and name != "stubborn":
         sys.exit(0)
     elif kind == PING and name != "silent":
