@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """All checks, in the order in which they fail fastest. With names as arguments: only those steps; `all`: every step."""
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 JOBS = str(os.cpu_count() or 2)
+PROGRAMS = ["tserver", "tserver-link", "tserverctl", "ucmsim"]
 SOURCES = [f for f in subprocess.run(["git", "ls-files", "*.cpp", "*.hpp"], cwd=ROOT, capture_output=True, text=True,
                                      check=True).stdout.split() if (ROOT / f).exists()]
 
@@ -29,10 +31,9 @@ def build(preset, *settings):
     run("ninja", "-C", f"build/{preset}", quiet=True)
 
 
-def ctest(preset, label=None, jobs=None, **environment):
-    select = ["-L", label] if label else []
-    run("ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "--no-tests=error", "-j", jobs or str(int(JOBS) * 2),
-        *select, env=os.environ | environment)
+def ctest(preset, *select, jobs=JOBS, before=(), **environment):
+    run(*before, "ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "--no-tests=error", "-j", jobs, *select,
+        env=os.environ | environment)
 
 
 def formatted():
@@ -43,22 +44,27 @@ def formatted():
 def release():
     """Unit tests, corpora, structure and behaviour, as shipped."""
     build("release", "-DTSERVER_TESTS=ON")
-    ctest("release")
+    ctest("release", jobs=int(JOBS) * 2)  # they wait more than they compute
 
 
 def asan():
-    """The programs under AddressSanitizer and UndefinedBehaviorSanitizer: every behaviour test again."""
-    run("cmake", "--preset", "asan", quiet=True)
-    run("ninja", "-C", "build/asan", "tserver", "tserver-link", "tserverctl", "ucmsim", quiet=True)
-    ctest("asan", "behaviour", JOBS, ASAN_OPTIONS="detect_stack_use_after_return=1", UBSAN_OPTIONS="print_stacktrace=1")
+    """Everything again under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    build("asan", "-DTSERVER_TESTS=ON")
+    ctest("asan", jobs=JOBS, ASAN_OPTIONS="detect_stack_use_after_return=1", UBSAN_OPTIONS="print_stacktrace=1")
+
+
+# The parts with threads: worker threads of enrolment and names, and the simulated cluster.
+THREADED = ["net", "tftp", "capf", "sim"]
+THREADED_LIVES = ["three-links-from-nothing", "restart-needs-no-code", "ctimanager-lost-and-back"]
 
 
 def tsan():
-    """The parts with threads under ThreadSanitizer."""
-    build("tsan")
+    """The parts with threads, and whole lives of links, under ThreadSanitizer."""
+    run("cmake", "--preset", "tsan", quiet=True)
+    run("ninja", "-C", "build/tsan", *PROGRAMS, *(f"{folder}_test" for folder in THREADED), quiet=True)
+    only = f"^(unit.({'|'.join(THREADED)})|behaviour.({'|'.join(THREADED_LIVES)}))$"
     # The sanitizer needs a fixed address layout.
-    run("setarch", "-R", "ctest", "--test-dir", "build/tsan", "--output-on-failure", "--no-tests=error", "-j", JOBS,
-        "-R", "unit.(net|capf|sim|tftp|control)|behaviour.three")
+    ctest("tsan", "-R", only, jobs=JOBS, before=["setarch", "-R"])
 
 
 def fuzzers():
@@ -71,30 +77,41 @@ def fuzzers():
             run(program, "-runs=2000", "-max_total_time=5", "-verbosity=0", found, corpus, quiet=True)
 
 
-def tidy():
-    """clang-tidy over every source of ours (tests apart)."""
-    flags = ["-std=c++20", f"-I{ROOT}/src", f"-I{ROOT}", '-DTSERVER_VERSION="0"', '-DTSERVER_TEST_DATA="."']
-    files = [f for f in SOURCES if f.endswith(".cpp") and not f.endswith(("_test.cpp", "_bench.cpp", "_fuzz.cpp"))]
-    waiting = list(files)
-    running = []
-    bad = []
-    while waiting or running:
-        while waiting and len(running) < int(JOBS):
-            name = waiting.pop()
-            running.append((name, subprocess.Popen(["clang-tidy", "--quiet", name, "--", *flags], cwd=ROOT, text=True,
-                                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)))
-        name, process = running.pop(0)
-        out, _ = process.communicate()
-        if process.returncode != 0:
-            bad.append(name)
-            print(out)
+def clang_tidy(files, *options):
+    """clang-tidy on each file, as many at once as there are processors."""
+    listed = re.search(r"target_precompile_headers\(ts_base PRIVATE([^)]*)\)", (ROOT / "cmake/targets.cmake").read_text()).group(1)
+    precompiled = [word for header in re.findall(r"<([^>]+)>", listed) for word in ("-include", header)]
+    flags = ["-std=c++20", f"-I{ROOT}/src", f"-I{ROOT}", '-DTSERVER_VERSION="0"', '-DTSERVER_TEST_DATA="."', *precompiled]
+
+    def check(name):
+        return name, subprocess.run(["clang-tidy", "--quiet", f"--config-file={ROOT}/.clang-tidy", *options, name, "--", *flags],
+                                    cwd=ROOT, text=True, capture_output=True)
+
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        bad = [(name, done.stdout) for name, done in pool.map(check, map(str, files)) if done.returncode != 0]
+    for _, out in bad:
+        print(out)
     if bad:
-        sys.exit(f"clang-tidy: {', '.join(bad)}")
+        sys.exit(f"clang-tidy: {', '.join(name for name, _ in bad)}")
+
+
+def tidy():
+    """clang-tidy over every source of ours (tests apart), the files of a folder together."""
+    run("cmake", "--preset", "release", quiet=True)
+    together = [f for f in (ROOT / "build/release/CMakeFiles").glob("ts_*.dir/Unity/*.cxx")]
+    programs = [f for f in SOURCES if re.match(r"src/bin/|sim/main/", f)]
+    clang_tidy(sorted(together) + programs, "--checks=-clang-analyzer-*,-bugprone-suspicious-include")
+
+
+def analyze():
+    """clang's static analyzer over every source of ours (tests apart)."""
+    clang_tidy([f for f in SOURCES if re.match(r"(src|sim)/.*\.cpp$", f) and not f.endswith("_test.cpp")],
+               "--checks=-*,clang-analyzer-*,-clang-analyzer-optin.cplusplus.VirtualCall")
 
 
 # Without arguments: what a submission has to pass. The others are minutes more each, by name or with `all`.
-USUAL = ["format", "release"]
-STEPS = {"format": formatted, "release": release, "asan": asan, "tsan": tsan, "fuzz": fuzzers, "tidy": tidy}
+USUAL = ["format", "release", "asan", "tsan", "tidy"]
+STEPS = {"format": formatted, "release": release, "asan": asan, "tsan": tsan, "tidy": tidy, "fuzz": fuzzers, "analyze": analyze}
 
 
 def main():

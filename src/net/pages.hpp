@@ -10,7 +10,7 @@ namespace tserver::net {
 
 /// A base for structures of large arrays: allocated by pages, never cleared by hand.
 struct OnPages {
-    static void* operator new(std::size_t size) {
+    static void* operator new(std::size_t size) {  // NOLINT(cert-dcl54-cpp): the sized delete is its match
         void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (at == MAP_FAILED) std::abort();
         return at;
