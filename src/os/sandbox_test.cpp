@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "os/fd.hpp"
+#include "os/tree.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace tserver::os {
@@ -117,6 +118,21 @@ TEST_F(SandboxTest, TheStoreCanBeWrittenRenamedAndEmptied) {
                ::rename((root + "/a/x").c_str(), (root + "/b/y").c_str()) == 0 &&
                opens(root + "/b/y", O_RDWR | O_TRUNC) && ::unlink((root + "/b/y").c_str()) == 0 &&
                ::rmdir((root + "/b").c_str()) == 0;
+    });
+}
+TEST_F(SandboxTest, TheStoresOwnCallsWorkInside) {
+    const auto root = (store_.path / "store").string();
+    inside(Needs::nothing, [&] {
+        const auto tree = open_tree(root, Access::read_write);
+        if (!tree) return false;
+        auto& store = **tree;
+        const std::uint8_t octets[]{1, 2, 3};
+        const auto lock = store.open_lock("lock");
+        return ensure_directory(store, "", "a") && write_new(store, "a/x", octets) &&
+               replace(store, "a", "y", octets) && store.rename("a", "b") && store.sync_directory("") &&
+               store.read("b/y", 10) && store.list("b")->size() == 2 &&
+               check_private(store, "b", Depth::with_content) && lock &&
+               Lock::take(Fd{::dup(lock->get())}, "lock") && store.free_space() > 0 && remove_all(store, "b");
     });
 }
 TEST_F(SandboxTest, NothingElseCanBeWritten) {

@@ -50,8 +50,8 @@ constexpr std::array plain_calls {
         // waiting
         SYS_epoll_create1, SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6, SYS_eventfd2, SYS_signalfd4,
         // files, as far as Landlock and the modes let
-        SYS_openat, SYS_newfstatat, SYS_fstat, SYS_statx, SYS_lseek, SYS_readv, SYS_writev, SYS_pread64,
-        SYS_pwrite64, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_mkdirat,
+        SYS_openat, SYS_openat2, SYS_newfstatat, SYS_fstat, SYS_statx, SYS_lseek, SYS_readv, SYS_writev,
+        SYS_pread64, SYS_pwrite64, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_mkdirat,
         SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fchmod,
         SYS_fchmodat, SYS_fchown, SYS_flock, SYS_fcntl, SYS_statfs, SYS_fstatfs, SYS_umask, SYS_getcwd,
         SYS_dup, SYS_dup3, SYS_pipe2,
