@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <netdb.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -148,6 +150,15 @@ TEST_F(SandboxTest, NothingElseCanBeReadButWhatTheSystemNeeds) {
     inside(Needs::files, [&] {
         return !opens(secret, O_RDONLY) && !opens("/proc/1/environ", O_RDONLY) &&
                opens("/etc/hosts", O_RDONLY);
+    });
+}
+TEST_F(SandboxTest, TheRelayCanAskWhatIsUnsentOrUnread) {
+    inside(Needs::nothing, [] {
+        const Fd socket{::socket(AF_INET, SOCK_STREAM, 0)};
+        int unsent = -1;
+        int unread = -1;
+        return ::ioctl(socket.get(), SIOCOUTQ, &unsent) == 0 &&
+               ::ioctl(socket.get(), FIONREAD, &unread) == 0 && unsent == 0 && unread == 0;
     });
 }
 TEST_F(SandboxTest, NamesAreStillResolved) {

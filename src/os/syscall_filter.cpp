@@ -160,7 +160,7 @@ Result<bool> restrict_calls() {
     Filter filter;
     for (const auto call : plain_calls) filter.allow(call);
     filter.allow_when(SYS_socket, 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
-    filter.allow_when(SYS_ioctl, 1, {FIONREAD, FIONBIO});
+    filter.allow_when(SYS_ioctl, 1, {FIONREAD, FIONBIO, TIOCOUTQ});
     filter.allow_when(SYS_prctl, 0, {PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_DUMPABLE, PR_SET_NAME});
     filter.allow_bits(SYS_clone, 0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM, true);
     filter.allow_bits(SYS_mmap, 2, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC, false);
