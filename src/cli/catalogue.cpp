@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "log/messages.hpp"
 
 namespace tserver::cli {
 
@@ -121,6 +122,73 @@ std::string faults_document() {
             "* What to do: {}\n",
             row.id, capital(row.meaning), static_cast<unsigned>(row.fault), name(row.severity),
             retry_text(row.retry), row.exit_code, row.sign, row.cause, row.action);
+    }
+    return out;
+}
+
+namespace {
+
+std::vector<std::string_view> keys_of(const log::Row& row) {
+    std::vector<std::string_view> out;
+    for (const auto key : row.keys)
+        if (!key.empty()) out.push_back(key);
+    return out;
+}
+
+json::object message_json(const log::Row& row) {
+    json::array keys;
+    for (const auto key : keys_of(row)) keys.push_back(word(key));
+    json::object out{{"id", row.id},
+                     {"level", word(log::short_name(row.level))},
+                     {"text", word(row.text)},
+                     {"fields", std::move(keys)},
+                     {"cleared_by", nullptr}};
+    if (row.cleared_by != 0) out["cleared_by"] = row.cleared_by;
+    return out;
+}
+
+}  // namespace
+
+int show_messages(const Terms& terms, const std::optional<unsigned>& id) {
+    json::array all;
+    bool found = false;
+    for (const auto& row : log::message_rows()) {
+        if (id && row.id != *id) continue;
+        found = true;
+        if (terms.json) {
+            all.push_back(message_json(row));
+            continue;
+        }
+        const auto keys = keys_of(row);
+        terms.out << fmt::format("{:>5} {} {}{}{}{}\n", row.id, log::short_name(row.level), row.text,
+                                 keys.empty() ? "" : ": ", fmt::join(keys, ", "),
+                                 row.cleared_by == 0 ? "" : fmt::format("; over with {}", row.cleared_by));
+    }
+    if (!found) return say_error(terms, {Fault::USAGE, fmt::format("no message has the number {}", *id), {}});
+    if (terms.json) terms.out << json::serialize(json::object{{"messages", std::move(all)}}) << '\n';
+    return 0;
+}
+
+std::string messages_document() {
+    std::string out =
+        "# Messages of the log\n\n"
+        "<!-- Generated from src/log/messages.hpp; `tserverctl messages --markdown` prints it. -->\n\n"
+        "A line is `time level id text key=value …`. Ids and words stay as they are from release to release; "
+        "search "
+        "by the id, read the keys. `fault=` names a class of [faults.md](faults.md), which says what to "
+        "do.\n\n"
+        "Levels: **Alr** somebody should act; **Std** what everybody wants to know; **Int** every exchange "
+        "with a "
+        "peer (option `log-level`); a message with an entry under *over with* reports a trouble that is over "
+        "when "
+        "that other message comes for the same link.\n\n"
+        "| Id | Level | Text | Keys | Over with |\n|---|---|---|---|---|\n";
+    std::vector<log::Row> rows{log::message_rows().begin(), log::message_rows().end()};
+    std::ranges::sort(rows, {}, &log::Row::id);
+    for (const auto& row : rows) {
+        const auto over = row.cleared_by == 0 ? std::string{} : std::to_string(row.cleared_by);
+        out += fmt::format("| {} | {} | {} | {} | {} |\n", row.id, log::short_name(row.level), row.text,
+                           fmt::join(keys_of(row), ", "), over);
     }
     return out;
 }

@@ -1,4 +1,5 @@
-// The catalogue of failure classes as people, programs and doc/faults.md read it.
+// The catalogue of failure classes, and the messages of the log, as people, programs and the pages of doc/
+// read them.
 #pragma once
 
 #include <optional>
@@ -13,5 +14,12 @@ int show_faults(const Terms& terms, const std::optional<std::string>& id);
 
 /// doc/faults.md as it is committed.
 std::string faults_document();
+
+/// A line for each message of the log, or with an id that one alone.
+/// @return 0, or 2 when there is no such message
+int show_messages(const Terms& terms, const std::optional<unsigned>& id);
+
+/// doc/messages.md as it is committed.
+std::string messages_document();
 
 }  // namespace tserver::cli

@@ -18,6 +18,23 @@ TEST(FaultCatalogue, TheCommittedPageIsTheGeneratedOne) {
         << "doc/faults.md is behind the table: tserverctl faults --markdown > doc/faults.md";
 }
 
+TEST(MessageCatalogue, TheCommittedPageIsTheGeneratedOne) {
+    std::ifstream file{TSERVER_TEST_DATA "/../../doc/messages.md"};
+    std::ostringstream committed;
+    committed << file.rdbuf();
+    EXPECT_EQ(committed.str(), messages_document())
+        << "doc/messages.md is behind the table: tserverctl messages --markdown > doc/messages.md";
+}
+
+TEST(MessageCatalogue, AMessageIsShownWithItsKeysAndWhatEndsIt) {
+    std::ostringstream out;
+    std::ostringstream err;
+    ASSERT_EQ(run({"messages", "8102"}, out, err), 0);
+    EXPECT_EQ(out.str(),
+              " 8102 Alr connection failed: link, fault, detail, action, retry_in; over with 8103\n");
+    EXPECT_EQ(run({"messages", "1"}, out, err), 2);
+}
+
 TEST(FaultCatalogue, OneClassIsShownWithEveryColumn) {
     std::ostringstream out;
     std::ostringstream err;

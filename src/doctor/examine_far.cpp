@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 constexpr auto capf_limit = 2500ms;
 constexpr auto look_limit = 2500ms;
 constexpr auto session_limit = 2500ms;
+constexpr std::string_view without_list = "there is no trust list to check the server with";
 constexpr auto quiet_time = 500ms;  ///< as a link waits for a late refusal (doc/protocols/session.md)
 
 net::Task<std::monostate> readable_once(net::Loop& loop, int descriptor) {
@@ -56,6 +57,8 @@ net::Task<Look> Examination::look(Endpoint server, std::chrono::milliseconds mos
 
 /// Whether a certificate can be had: the port, and the certificate behind it. Nothing is said to CAPF.
 net::Task<void> Examination::capf() {
+    const auto* list = working_list();
+    if (list == nullptr) co_return skip(Step::capf, std::string{without_list});
     if (out_of_time(Step::capf)) co_return;
     auto looking = look({*patient_.link.capf_host, *patient_.link.capf_port}, capf_limit);
     const auto seen = co_await std::move(looking);
@@ -67,12 +70,6 @@ net::Task<void> Examination::capf() {
     }
     if (seen.failure) co_return fail(Step::capf, net::as_capf_error(*seen.failure));
     const auto& shown = *seen.shown;
-    const auto* list = working_list();
-    if (list == nullptr) {
-        co_return pass(Step::capf, fmt::format("{} answers with {}; its certificate {} is not checked for "
-                                               "want of a list",
-                                               shown.address, shown.version, shown.leaf.subject()));
-    }
     if (!trust::trusts_capf(*list, shown.leaf)) {
         co_return fail(Step::capf, {Fault::CAPF_TLS_UNTRUSTED,
                                     fmt::format("{} (SHA-256 {}) is no CAPF record of the trust list",
@@ -125,10 +122,9 @@ void Examination::store() {
 /// Nothing when the certificate is one to work with; otherwise which of the three it is (F-table, step
 /// trust).
 std::optional<Error> Examination::trouble_with(const Shown& shown) const {
-    const auto* list = working_list();
     const auto told =
         fmt::format("{}: {} (SHA-256 {})", shown.address, shown.leaf.subject(), shown.leaf.sha256());
-    if (list != nullptr && !trust::trusts_server(*list, shown.leaf)) {
+    if (!trust::trusts_server(*working_list(), shown.leaf)) {
         if (!fetched_)
             return Error{Fault::CTI_SERVER_UNTRUSTED,
                          told + " is not in the held list, and the cluster's could not be fetched",
@@ -148,6 +144,7 @@ std::optional<Error> Examination::trouble_with(const Shown& shown) const {
 
 /// Every CTIManager of the link shows its certificate, without being shown ours.
 net::Task<void> Examination::tls() {
+    if (working_list() == nullptr) co_return skip(Step::tls, std::string{without_list});
     if (out_of_time(Step::tls)) co_return;
     std::optional<Error> trouble;
     std::vector<std::string> seen;
@@ -166,9 +163,8 @@ net::Task<void> Examination::tls() {
             continue;
         }
         const auto& shown = *looked.shown;
-        seen.push_back(fmt::format("{}: {} {}, {}{}{}", shown.address, shown.version, shown.suite,
-                                   shown.leaf.subject(),
-                                   working_list() != nullptr ? " is in the list" : " (no list to check with)",
+        seen.push_back(fmt::format("{}: {} {}, {} is in the list{}", shown.address, shown.version,
+                                   shown.suite, shown.leaf.subject(),
                                    now_ >= shown.leaf.not_after() ? ", and has expired" : ""));
     }
     auto all = fmt::format("{}", fmt::join(seen, "; "));

@@ -41,6 +41,7 @@ net::Task<void> Life::carry() {
             auto opening = open_next();
             auto session = co_await std::move(opening);
             if (!session) {
+                early_ends_ = 0;  // a CTIManager that restarts refuses in between; a duplicate does not
                 auto pausing = pause(std::move(session).error());
                 co_await std::move(pausing);
                 if (secure_) co_return;  // the list or the identity may be another one now
@@ -121,14 +122,20 @@ net::PeerCheck Life::peer_check() {
 net::Task<Error> Life::name_untrusted(Error error) {
     auto refreshing = trust_.refresh(std::chrono::seconds{2});
     auto refreshed = co_await std::move(refreshing);
-    if (refreshed && *refreshed) co_return error;  // the next attempt is made with the new list
-    const bool in_refused =
-        trust_.refused() && !refreshed &&
-        std::ranges::any_of(trust::servers(*trust_.refused()), [&](const crypto::Certificate& listed) {
+    const auto is_in = [&](const trust::List& list) {
+        return std::ranges::any_of(trust::servers(list), [&](const crypto::Certificate& listed) {
             return error.detail.find(listed.sha256()) != std::string::npos;
         });
-    if (in_refused) error.fault = Fault::CTL_STALE;
-    if (refreshed) error.fault = Fault::CTL_NOT_UPDATED;
+    };
+    if (refreshed && *refreshed && is_in(trust_.list())) {
+        error.fault = Fault::CTL_STALE;
+        error.detail += "; the newer list has it and was taken, the next attempt is made with that";
+    } else if (refreshed) {
+        error.fault = Fault::CTL_NOT_UPDATED;
+    } else if (trust_.refused() && is_in(*trust_.refused())) {
+        error.fault = Fault::CTL_STALE;
+        error.detail += "; the newer list has it and was not taken: " + refreshed.error().text();
+    }
     co_return error;
 }
 
@@ -220,9 +227,10 @@ void Life::note_end(const Session& session, const Error& why) {
     idle_ends_ = quiet_end && !early ? idle_ends_ + 1 : 0;
     if (idle_ends_ >= idle_ends_allowed && secure_) {
         on_demand_ = true;
-        board_.log(log::on_demand, board_.name(), {session.ctimanager});
+        board_.log(log::on_demand, board_.name(), {Fault::CTI_IDLE_CLOSED}, {session.ctimanager});
         board_.note("on-demand",
-                    "the CTIManager closes idle sessions: the link connects when an application comes");
+                    fmt::format("{}: {}; the link connects when an application comes",
+                                id(Fault::CTI_IDLE_CLOSED), row(Fault::CTI_IDLE_CLOSED).meaning));
     }
     lose(why);
 }
@@ -274,7 +282,8 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     const bool early = since(started) < soon;
     auto why = end.failure ? net::as_cti_error(*end.failure) : Error{Fault::CTI_CLOSED, how_text(end), {}};
     early_ends_ = early && down == 0 && why.fault == Fault::CTI_CLOSED ? early_ends_ + 1 : 0;
-    if (early && up > 0 && down > 0) why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};
+    if (early && up > 0 && why.fault == Fault::CTI_CLOSED)
+        why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};
     lose(why);
 }
 

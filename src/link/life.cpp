@@ -1,5 +1,7 @@
 #include "link/life.hpp"
 
+#include "doctor/examine.hpp"
+
 namespace tserver::link {
 namespace {
 
@@ -127,6 +129,7 @@ net::Task<void> Life::pause(Error error) {
         const bool enrolment = is_enrolment(error.fault);
         board_.log(enrolment ? log::enrol_failed : log::link_stopped, board_.name(), {error.fault},
                    {error.detail}, {row(error.fault).action});
+        call_doctor();
         drop_.clear();
         co_await drop_.wait();  // only the operator ends this: a new configuration, or a code
         dropped_.reset();
@@ -138,12 +141,33 @@ net::Task<void> Life::pause(Error error) {
         wait = std::chrono::seconds{identity_.attempt_wait()} + std::chrono::seconds{1};
     board_.enter(LinkState::waiting, error);
     report(error, wait);
+    call_doctor();
     auto sleeping = net::sleep_task(loop_, Steady::now() + wait);
     auto waking = net::wait_task(drop_);
     drop_.clear();
     auto race = net::first_of(std::move(sleeping), std::move(waking));
     co_await std::move(race);
     dropped_.reset();
+}
+
+void Life::call_doctor() {
+    const bool was_up = board_.status().times.start_to_up.has_value();
+    if (!was_up && !std::exchange(examined_, true)) doctor_ = net::Job{examine()};
+}
+
+net::Task<void> Life::examine() {
+    doctor::Patient patient{config_, board_.status()};
+    auto examining = doctor::examine(loop_, std::move(patient));
+    const auto rows = co_await std::move(examining);
+    for (const auto& each : rows) {
+        if (each.fault) {
+            board_.log(log::doctor_failed, board_.name(), {doctor::name(each.step)}, {*each.fault},
+                       {each.seen}, {row(*each.fault).action});
+        } else {
+            board_.log(log::doctor_saw, board_.name(), {doctor::name(each.step)},
+                       {doctor::name(each.verdict)}, {each.seen});
+        }
+    }
 }
 
 /// The same failure again is news once an hour (F69); the status always shows it.

@@ -59,6 +59,9 @@ private:
     /// Waits before the next attempt as the error asks: a while, or for the operator.
     net::Task<void> pause(Error error);
     void report(const Error& error, std::chrono::milliseconds wait);
+    /// Once, when the link fails before it was ever up: the doctor's rows go to the log.
+    void call_doctor();
+    net::Task<void> examine();
 
     net::Task<void> keep_trust_fresh();
     net::Task<void> watch_dates();
@@ -81,6 +84,7 @@ private:
     unsigned early_ends_ = 0;  ///< in a row: sessions that ended within seconds (sign of a duplicate)
     bool on_demand_ = false;
     bool enrolling_ = false;
+    bool examined_ = false;
     std::optional<Steady::time_point> lost_;  ///< when the last session was lost, for the recovery time
     std::optional<Fault> reported_;
     Steady::time_point reported_at_{};
@@ -93,6 +97,7 @@ private:
     net::Job main_;
     net::Job fresh_;
     net::Job dates_;
+    net::Job doctor_;
 };
 
 }  // namespace tserver::link

@@ -1,7 +1,7 @@
 #include "link/trust_list.hpp"
 
+#include "doctor/list_source.hpp"
 #include "link/expiry.hpp"
-#include "tftp/source.hpp"
 #include "trust/parse.hpp"
 
 namespace tserver::link {
@@ -19,14 +19,6 @@ std::vector<crypto::NamedCertificate> named(const trust::List& list) {
         }
     }
     return out;
-}
-
-tftp::Source source_of(const config::LinkConfig& config) {
-    const bool http = config.ctl_source == config::CtlSource::http;
-    tftp::Source source{http ? tftp::Way::http : tftp::Way::tftp, *config.tftp_host,
-                        http ? config.ctl_http_port : *config.tftp_port, config.capf_host};
-    source.timeout = config.tftp_timeout;
-    return source;
 }
 
 }  // namespace
@@ -75,7 +67,7 @@ net::Task<Result<bool>> TrustList::refresh(std::chrono::seconds fresh_for) {
 
 net::Task<Result<bool>> TrustList::renew(const store::TrustLock& lock, std::optional<store::HeldList> held) {
     if (held && !list_) CO_CHECK("load the trust list", adopt(*held));
-    auto fetching = tftp::fetch_trust_list(loop_, source_of(config_));
+    auto fetching = tftp::fetch_trust_list(loop_, doctor::list_source(config_));
     CO_TRY(fetched, "fetch the trust list", co_await std::move(fetching));
     farewell_ = std::move(fetched.farewell);
     CO_TRY(list, "read the trust list", trust::parse(fetched.file));

@@ -50,6 +50,8 @@ constexpr std::array rows{
     legacy_profile.row,
     session_note.row,
     on_demand.row,
+    doctor_saw.row,
+    doctor_failed.row,
 };
 
 constexpr bool has(unsigned id) {

@@ -99,20 +99,28 @@ inline constexpr Message<Name, Failure, Text, Took> listen_failed{
 inline constexpr Message<Name, Text> legacy_profile{
     24309, standard, "weak TLS profile in use", {"link", "profile"}};
 inline constexpr Message<Name, Text> session_note{24310, interaction, "session", {"link", "detail"}};
-inline constexpr Message<Name, Text> on_demand{
+inline constexpr Message<Name, Failure, Text> on_demand{
     24311,
     standard,
     "CTIManager closes idle sessions: the link now connects when an application comes",
-    {"link", "ctimanager"}};
+    {"link", "fault", "ctimanager"}};
+
+// doctor, when a link fails before it was ever up
+inline constexpr Message<Name, Text, Text, Text> doctor_saw{
+    24401, standard, "doctor", {"link", "step", "verdict", "seen"}};
+inline constexpr Message<Name, Text, Failure, Text, Text> doctor_failed{
+    24402, standard, "doctor found a fault", {"link", "step", "fault", "seen", "action"}};
 
 /// All rows, in the order of the table.
 std::span<const Row> message_rows() noexcept;
 /// The row with this id, nothing if there is none.
 const Row* message_row(unsigned id) noexcept;
 
-/// What everybody wants to know, and each change of a link's state: what `tserverctl events` shows.
+/// What everybody wants to know, each change of a link's state, and the steps of enrolments and handshakes:
+/// what `tserverctl events` and `tserverctl history` show.
 constexpr bool is_event(const Row& row) noexcept {
-    return row.level <= Level::standard || row.id == link_state.row.id;
+    return row.level <= Level::standard || row.id == link_state.row.id || row.id == capf_step.row.id ||
+           row.id == session_note.row.id;
 }
 
 }  // namespace tserver::log

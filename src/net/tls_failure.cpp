@@ -80,6 +80,8 @@ Error with_fault(const TlsFailure& failure, Fault fault) {
     if (failure.rejection) return *failure.rejection;
     auto detail = failure.detail;
     if (failure.alert) detail = fmt::format("alert {}", alert_text(*failure.alert));
+    if (failure.agreed)
+        detail += fmt::format("; {} {} had been agreed on", failure.agreed->version, failure.agreed->suite);
     return Error{fault, std::move(detail), {}};
 }
 
