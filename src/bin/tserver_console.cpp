@@ -50,8 +50,9 @@ Result<void> serve(const Wanted& wanted) {
     const net::Job watchdog{feed_watchdog(loop, notify)};
     notify.ready("http://" + at);
     fmt::print("http://{}\n", at);
-    fmt::print(stderr, "tserver-console serves http://{}{}\n", at,
-               confined.files ? "" : "; this kernel has no Landlock");
+    fmt::print(stderr, "tserver-console serves http://{}{}{}\n", at,
+               confined.files ? "" : "; files are not confined: this kernel has no Landlock",
+               confined.calls ? "" : "; system calls are not filtered in this build");
     std::fflush(stdout);
     loop.run();
     return {};
