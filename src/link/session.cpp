@@ -1,5 +1,6 @@
 #include "link/session.hpp"
 
+#include "net/pages.hpp"
 #include "net/plain_stream.hpp"
 
 namespace tserver::link {
@@ -22,11 +23,9 @@ net::Task<Result<os::Fd>> connect(net::Loop& loop, const config::LinkConfig& con
 
 /// One pull into `early`.  @return the end, if it was one
 std::optional<net::Got> take(Session& session) {
-    const auto before = session.early.size();
-    session.early.resize(before + net::FarSide::pull_room);
-    const auto [got, count] = session.far->pull({session.early.data() + before, net::FarSide::pull_room});
-    session.early.resize(before + count);
-    if (session.early.empty()) session.early.shrink_to_fit();
+    const net::Pages room{net::FarSide::pull_room};
+    const auto [got, count] = session.far->pull(room.span());
+    session.early.insert(session.early.end(), room.data(), room.data() + count);
     if (got == net::Got::octets || got == net::Got::nothing) return std::nullopt;
     return got;
 }

@@ -28,7 +28,7 @@ bool PlainStream::push(ByteView octets) {
         return false;
     }
     const auto rest = octets.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
-    std::ranges::copy(rest, out_->octets.begin());
+    std::ranges::copy(rest, out_.data());
     begin_ = 0;
     end_ = rest.size();
     return true;
@@ -36,7 +36,7 @@ bool PlainStream::push(ByteView octets) {
 
 bool PlainStream::flush() {
     if (unsent()) {
-        const auto sent = send(socket_.get(), out_->octets.data() + begin_, end_ - begin_, MSG_NOSIGNAL);
+        const auto sent = send(socket_.get(), out_.data() + begin_, end_ - begin_, MSG_NOSIGNAL);
         if (sent < 0) {
             if (errno == EAGAIN || errno == EINTR) return true;
             failure_ = socket_failure(errno);

@@ -1,9 +1,6 @@
 // A plain TCP connection to the CTIManager, behind the same steps as the TLS one.
 #pragma once
 
-#include <array>
-#include <memory>
-
 #include "net/far_side.hpp"
 #include "net/pages.hpp"
 #include "os/fd.hpp"
@@ -12,7 +9,7 @@ namespace tserver::net {
 
 class PlainStream final : public FarSide {
 public:
-    explicit PlainStream(os::Fd socket) : socket_{std::move(socket)}, out_{new Out} {}
+    explicit PlainStream(os::Fd socket) : socket_{std::move(socket)}, out_{push_room} {}
 
     Pulled pull(std::span<std::uint8_t> into) override;
     [[nodiscard]] bool held_back() const noexcept override { return false; }
@@ -24,12 +21,8 @@ public:
     [[nodiscard]] const TlsFailure& failure() const noexcept override { return failure_; }
 
 private:
-    struct Out : OnPages {
-        Out() {}  // NOLINT(modernize-use-equals-default): default would clear the pages
-        std::array<std::uint8_t, push_room> octets;
-    };
     os::Fd socket_;
-    std::unique_ptr<Out> out_;
+    Pages out_;
     std::size_t begin_ = 0, end_ = 0;
     bool ending_ = false;
     TlsFailure failure_{TlsFailure::Kind::other, {}, {}, {}};

@@ -6,10 +6,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
-#include "net/pages.hpp"
 #include "net/tcp.hpp"
 
 namespace tserver::net {
@@ -24,22 +22,17 @@ bool is_client_hello(ByteView octets) {
 
 }  // namespace
 
-struct Relay::Buffers : OnPages {
-    Buffers() {}  // NOLINT(modernize-use-equals-default): default would clear the pages
-    std::array<std::uint8_t, FarSide::push_room> up;
-    std::array<std::uint8_t, FarSide::pull_room> down;
-};
-
 Relay::Relay(Loop& loop, os::Fd application, FarSide& far, ByteView early, RelayCount& count, Limits limits)
     : loop_{loop},
       application_{std::move(application)},
       far_{far},
       count_{count},
       limits_{limits},
-      buffers_{new Buffers},
+      up_{FarSide::push_room},
+      down_{FarSide::pull_room},
       over_{loop} {
-    down_end_ = std::min(early.size(), buffers_->down.size());
-    std::ranges::copy(early.first(down_end_), buffers_->down.begin());
+    down_end_ = std::min(early.size(), down_.size());
+    std::ranges::copy(early.first(down_end_), down_.data());
 }
 
 Relay::~Relay() {
@@ -97,14 +90,14 @@ void Relay::far_ready(std::uint32_t events) {
 }
 
 void Relay::read_application() {
-    const auto got = recv(application_.get(), buffers_->up.data(), buffers_->up.size(), 0);
+    const auto got = recv(application_.get(), up_.data(), up_.size(), 0);
     if (got > 0) {
         const auto n = static_cast<std::size_t>(got);
-        if (std::exchange(first_, false) && is_client_hello({buffers_->up.data(), n})) {
+        if (std::exchange(first_, false) && is_client_hello({up_.data(), n})) {
             return finish(RelayEnd::How::speaks_tls, "a TLS ClientHello on the plain port");
         }
         count_.to_ctimanager += n;
-        if (!far_.push({buffers_->up.data(), n})) far_broken();
+        if (!far_.push({up_.data(), n})) far_broken();
     } else if (got == 0) {
         up_ended_ = true;
         if (application_ended) application_ended();
@@ -119,7 +112,7 @@ void Relay::read_application() {
 /// its end.
 void Relay::read_far() {
     do {
-        const auto [got, count] = far_.pull(buffers_->down);
+        const auto [got, count] = far_.pull(down_.span());
         if (got == Got::nothing && !broken_) return;
         if (got != Got::octets) return far_gone(got);
         down_begin_ = 0;
@@ -131,7 +124,7 @@ void Relay::read_far() {
 Relay::Delivered Relay::deliver_down() {
     if (down_begin_ == down_end_) return Delivered::all;
     const auto sent =
-        send(application_.get(), buffers_->down.data() + down_begin_, down_end_ - down_begin_, MSG_NOSIGNAL);
+        send(application_.get(), down_.data() + down_begin_, down_end_ - down_begin_, MSG_NOSIGNAL);
     if (sent < 0) {
         if (errno == EAGAIN || errno == EINTR) return Delivered::some;
         finish(RelayEnd::How::application_left, os::reason(errno));
@@ -301,7 +294,7 @@ Task<std::monostate> Relay::drain_application() {
 Task<std::monostate> Relay::outwait_application() {
     for (;;) {
         co_await readable(loop_, application_.get());
-        const auto got = recv(application_.get(), buffers_->up.data(), buffers_->up.size(), 0);
+        const auto got = recv(application_.get(), up_.data(), up_.size(), 0);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return std::monostate{};
     }
 }

@@ -8,10 +8,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "net/far_side.hpp"
+#include "net/pages.hpp"
 #include "net/wait.hpp"
 #include "os/fd.hpp"
 
@@ -76,7 +76,6 @@ private:
         Relay& relay;
         std::uint64_t moved = 0;
     };
-    struct Buffers;
 
     void application_ready(std::uint32_t events);
     void application_gone();
@@ -104,7 +103,8 @@ private:
     FarSide& far_;
     RelayCount& count_;
     Limits limits_;
-    std::unique_ptr<Buffers> buffers_;
+    Pages up_;
+    Pages down_;
     std::size_t down_begin_ = 0, down_end_ = 0;  ///< plain text the application has not taken yet
     bool first_ = true;                          ///< nothing has come from the application yet
     bool up_ended_ = false;                      ///< the application has closed its side

@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
 #include "net/other_protocol.hpp"
-#include "net/pages.hpp"
 #include "net/plain_stream.hpp"
 
 namespace tserver::net {
@@ -40,19 +39,13 @@ BIO_METHOD* method(int (*read)(BIO*, char*, int), int (*write)(BIO*, const char*
 
 }  // namespace
 
-/// An idle link has touched a few pages of these.
-struct TlsStream::Buffers : OnPages {
-    Buffers() {}  // NOLINT(modernize-use-equals-default): default would clear the pages
-    std::array<std::uint8_t, pull_room> in;
-    std::array<std::uint8_t, out_room> out;
-};
-
 void TlsStream::SslFree::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
 
 TlsStream::TlsStream(os::Fd socket, const crypto::TlsContext& context, PeerCheck check)
     : socket_{std::move(socket)},
       check_{std::move(check)},
-      buffers_{new Buffers},
+      in_{pull_room},
+      out_{out_room},
       ssl_{SSL_new(context.raw())} {
     if (!ssl_) std::abort();
     auto* bio = BIO_new(method(bio_read, bio_write, bio_control));
@@ -82,7 +75,7 @@ int TlsStream::bio_read(bio_st* bio, char* into, int count) {
         return -1;
     }
     const auto n = std::min(have, static_cast<std::size_t>(count));
-    std::memcpy(into, self.buffers_->in.data() + self.in_begin_, n);
+    std::memcpy(into, self.in_.data() + self.in_begin_, n);
     self.in_begin_ += n;
     if (self.in_begin_ == self.in_end_) self.in_begin_ = self.in_end_ = 0;
     return static_cast<int>(n);
@@ -96,7 +89,7 @@ int TlsStream::bio_write(bio_st* bio, const char* from, int count) {
         BIO_set_retry_write(bio);
         return -1;
     }
-    std::memcpy(self.buffers_->out.data() + self.out_end_, from, n);
+    std::memcpy(self.out_.data() + self.out_end_, from, n);
     self.out_end_ += n;
     return count;
 }
@@ -129,13 +122,12 @@ void TlsStream::on_info(const ssl_st* ssl, int where, int value) {
 // --- moving octets ---
 
 TlsStream::Fill TlsStream::fill() {
-    auto& in = buffers_->in;
     if (in_begin_ > 0) {
-        std::memmove(in.data(), in.data() + in_begin_, in_end_ - in_begin_);
+        std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
         in_end_ -= std::exchange(in_begin_, 0);
     }
-    if (in_end_ == in.size()) return Fill::none;
-    const auto got = recv(socket_.get(), in.data() + in_end_, in.size() - in_end_, 0);
+    if (in_end_ == in_.size()) return Fill::none;
+    const auto got = recv(socket_.get(), in_.data() + in_end_, in_.size() - in_end_, 0);
     if (got > 0) {
         in_end_ += static_cast<std::size_t>(got);
         return Fill::some;
@@ -151,8 +143,7 @@ TlsStream::Fill TlsStream::fill() {
 
 bool TlsStream::flush() {
     if (unsent()) {
-        const auto sent =
-            send(socket_.get(), buffers_->out.data() + out_begin_, out_end_ - out_begin_, MSG_NOSIGNAL);
+        const auto sent = send(socket_.get(), out_.data() + out_begin_, out_end_ - out_begin_, MSG_NOSIGNAL);
         if (sent < 0) {
             if (errno == EAGAIN || errno == EINTR) return true;
             failure_ = socket_failure(errno);
@@ -191,6 +182,8 @@ std::size_t TlsStream::decrypt(std::span<std::uint8_t> into) {
         std::size_t got = 0;
         if (SSL_read_ex(ssl_.get(), into.data() + count, into.size() - count, &got) == 1) {
             count += got;
+            // Nothing is left of what was received: no need to hear that from OpenSSL.
+            if (in_begin_ == in_end_ && !at_end_ && SSL_has_pending(ssl_.get()) == 0) return count;
             continue;
         }
         const int error = SSL_get_error(ssl_.get(), 0);
@@ -271,7 +264,7 @@ Task<TlsStream::TlsResult<void>> TlsStream::handshake(Loop& loop) {
             co_return no(std::move(failed));
         }
         if (filled != Fill::some || !std::exchange(first, false)) continue;
-        if (const auto other = other_protocol({buffers_->in.data() + in_begin_, in_end_ - in_begin_}))
+        if (const auto other = other_protocol({in_.data() + in_begin_, in_end_ - in_begin_}))
             co_return no(TlsFailure{Kind::not_tls, {}, *other, {}, {}});
     }
 }

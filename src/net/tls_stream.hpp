@@ -8,6 +8,7 @@
 
 #include "crypto/tls_context.hpp"
 #include "net/far_side.hpp"
+#include "net/pages.hpp"
 #include "net/tcp.hpp"
 #include "net/tls_failure.hpp"
 
@@ -83,11 +84,11 @@ private:
     struct SslFree {
         void operator()(ssl_st* ssl) const noexcept;
     };
-    struct Buffers;
 
     os::Fd socket_;
     PeerCheck check_;
-    std::unique_ptr<Buffers> buffers_;
+    Pages in_;  ///< an idle link has touched a page of each
+    Pages out_;
     std::size_t in_begin_ = 0, in_end_ = 0;    ///< received, not yet decrypted
     std::size_t out_begin_ = 0, out_end_ = 0;  ///< encrypted, not yet sent
     bool heard_ = false;                       ///< a record was read after the handshake
