@@ -6,6 +6,7 @@
 import argparse
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -62,12 +63,17 @@ def main():
 
         command = [harness.PROGRAMS / "tserverctl", "--control", site.control, "--json", "status"]
         took = []
+        served, asked = cpu(pids[:1]), resource.getrusage(resource.RUSAGE_CHILDREN)
         for _ in range(30):
             begun = time.monotonic()
             subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
             took.append(1000 * (time.monotonic() - begun))
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        served = (cpu(pids[:1]) - served) / 30
+        asked = (now.ru_utime + now.ru_stime - asked.ru_utime - asked.ru_stime) / 30
         took.sort()
-        print(f"status: {statistics.median(took):.1f} ms in the middle, {took[-2]:.1f} ms 29 of 30 (tserverctl from start to end)")
+        print(f"status: {statistics.median(took):.1f} ms in the middle, {took[-2]:.1f} ms 29 of 30 (tserverctl from start to end); "
+              f"processor time {1000 * served:.1f} ms in tserver, {1000 * asked:.1f} ms in tserverctl")
 
         begun = time.monotonic()
         site.stop_tserver(within=30)

@@ -132,6 +132,17 @@ std::optional<Steady::time_point> due(const ChildState& state, const ChildLimits
         state);
 }
 
+ChildLimits limits_for(std::size_t links) {
+    ChildLimits out;
+    constexpr std::chrono::milliseconds apart{100};
+    constexpr std::chrono::milliseconds longest{30'000};
+    const auto patience = out.silence - out.ping_every;
+    out.ping_every =
+        std::clamp(apart * static_cast<int>(std::min<std::size_t>(links, 1000)), out.ping_every, longest);
+    out.silence = out.ping_every + patience;
+    return out;
+}
+
 std::chrono::milliseconds restart_wait(unsigned failures, unsigned luck, const ChildLimits& limits) {
     if (failures <= 1) return limits.first_restart;
     auto bound = limits.restart;

@@ -21,6 +21,10 @@ struct ChildLimits {
     std::chrono::milliseconds steady{60'000};  ///< a process that ran for longer did not fail to start
 };
 
+/// For so many links: with hundreds of them each is asked less often, ten a second in all, so that a tserver
+/// with nothing to do uses next to no time.
+ChildLimits limits_for(std::size_t links);
+
 /// What follows a stop that is under way.
 enum class Then : std::uint8_t { stay, start, recover };
 enum class Urgency : std::uint8_t { asked, terminated, killed };

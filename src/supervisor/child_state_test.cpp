@@ -168,5 +168,20 @@ TEST(RestartWait, IsNearlyNothingFirstThenDoublesUpToTheCap) {
     EXPECT_EQ(restart_wait(1'000'000, 0), 15s) << "no busy loop";
 }
 
+struct LimitsCase {
+    std::size_t links;
+    std::chrono::milliseconds ping_every, silence;
+};
+
+TEST(ChildLimitsTest, AskHundredsOfLinksTenASecondInAll) {
+    using namespace std::chrono_literals;
+    const LimitsCase rows[] = {{0, 5s, 20s}, {50, 5s, 20s}, {200, 20s, 35s}, {999, 30s, 45s}};
+    for (const auto& row : rows) {
+        const auto limits = limits_for(row.links);
+        EXPECT_EQ(limits.ping_every, row.ping_every) << row.links;
+        EXPECT_EQ(limits.silence, row.silence) << row.links;
+    }
+}
+
 }  // namespace
 }  // namespace tserver::supervisor

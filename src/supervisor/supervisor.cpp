@@ -52,6 +52,7 @@ Supervisor::Supervisor(net::Loop& loop, log::Log& log, config::Config config, st
               .log = log,
               .level = log_level(config.daemon),
               .program = std::move(program),
+              .limits = limits_for(config.links.size()),
               .events = &events_},
       config_{std::move(config)},
       in_file_{config_} {

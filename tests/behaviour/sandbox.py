@@ -1,13 +1,13 @@
 # Promise: a link process and the console run without privileges from their start on (no new privileges, no capability, a
 # filter on system calls, no core dump), also when tserver is started by root, and a link works in there: it enrols, writes
-# its store, and takes a store that was moved away and made anew.
+# its store, and enrols again.
 # Could break: a step of the sandbox left out, or done before there is something to confine; a system call or a file that
 # only an unusual moment needs.
 import pathlib
 import re
 import unittest
 
-from harness import Site, exchange
+from harness import Site, exchange, wait_for
 
 
 def facts(pid):
@@ -48,18 +48,18 @@ class Sandbox(unittest.TestCase):
         noted = "key memory is not locked" in " ".join(status["links"][0]["notes"])
         self.assertTrue(locked >= 64 or noted, f"{locked} kB locked, and no note says why not")
 
-    def test_a_store_moved_away_is_made_anew_by_the_running_link(self):
+    def test_a_running_link_enrols_again_and_saves_what_it_got(self):
         self.site.start_cluster()
         self.site.start_tserver()
-        self.site.wait_up()
-        store = pathlib.Path(self.site.options()["link-tls"]["tls-cert-path"])
-        store.rename(store.with_name("away"))
-        before = self.site.link(1)["pid"]
+        before = self.site.wait_up()["links"][0]
         self.site.arm(1, "654321")
-        code, _, errors = self.site.ctl("link", "enrol", "link-tls-1", "--code-file", "-", given="654321\n")
-        self.assertEqual(code, 0, errors)
-        self.assertEqual(self.site.link(1)["pid"], before)
-        self.assertTrue(any(store.rglob("*")))
+        # Enrolments keep 30 seconds apart.
+        wait_for("another enrolment", lambda: self.site.ctl("link", "enrol", "link-tls-1", "--code-file", "-",
+                                                            given="654321\n")[0] == 0, 60, 2)
+        after = self.site.wait_up()["links"][0]
+        self.assertEqual(after["pid"], before["pid"])
+        self.assertNotEqual(after["identity"]["sha256"], before["identity"]["sha256"])
+        self.assertEqual([n for n in after["notes"] if "not saved" in n], [])
 
 
 if __name__ == "__main__":
