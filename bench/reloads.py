@@ -112,8 +112,8 @@ def main():
               f"sessions lost: {lost or 'none'}, plans that differ: {differing}")
         for name, first, last in (("tserver", early[0], late[0]), ("link 1", early[1], late[1])):
             print(f"{name}: descriptors {first[0]} → {last[0]}, resident {first[1]} → {last[1]} KiB (from a tenth of the way on)")
-        sys.exit(1 if any(faults) or lost or differing or late[0][0] > early[0][0] + 2 else 0)
+    return 1 if any(faults) or lost or differing or late[0][0] > early[0][0] + 2 else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
