@@ -51,15 +51,11 @@ void CapfServer::serve(Fd fd, const Address& peer, const Stop& stop) {
         CapfSession{cluster_, Stream{std::move(fd)}, id, stop}.run();
         return;
     }
-    const auto shown =
-        cluster_.faults.use("capf-untrusted") ? cluster_.authority.stranger() : cluster_.authority.capf();
-    const auto context = server_context(cluster_.settings.tls, *shown);
+    const auto context = capf_context(cluster_);
     if (!context) {
         cluster_.notes.line("capf", context.error().text());
         return;
     }
-    if (cluster_.faults.use("capf-ask-certificate"))
-        SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);
     CapfSession{cluster_, Stream{std::move(fd), context->get()}, id, stop}.run();
 }
 

@@ -112,6 +112,7 @@ constexpr std::array items{
     FaultItem{"capf-no-client-usage", none, "",
               "the certificate's extended key usage leaves out client authentication"},
     FaultItem{"capf-untrusted", none, "", "TLS with a certificate that is not in the list"},
+    FaultItem{"capf-tls", choice, "1.0|1.1|1.2|1.3", "speaks only this TLS version"},
     FaultItem{"capf-plain", none, "", "speaks in clear on the TLS port"},
     FaultItem{"capf-close-notify", none, "", "ends with close_notify"},
     FaultItem{"capf-ask-certificate", none, "", "asks for a client certificate in TLS (takes none)"},

@@ -35,6 +35,12 @@ int version_named(std::string_view text) {
     return text == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
 
+void only_version(SSL_CTX* context, std::string_view version) {
+    SSL_CTX_set_min_proto_version(context, version_named(version));
+    SSL_CTX_set_max_proto_version(context, version_named(version));
+    if (version < "1.2") SSL_CTX_set_cipher_list(context, legacy_suites);
+}
+
 /// The verification result that OpenSSL turns into the alert of this name.
 int code_for_alert(std::string_view alert) {
     constexpr std::array<std::pair<std::string_view, int>, 8> codes{
@@ -135,6 +141,15 @@ Result<crypto::SslCtxPtr> server_context(TlsMode mode, const crypto::Identity& s
     return context;
 }
 
+Result<crypto::SslCtxPtr> capf_context(Cluster& cluster) {
+    auto& faults = cluster.faults;
+    const auto shown = faults.use("capf-untrusted") ? cluster.authority.stranger() : cluster.authority.capf();
+    TRY(context, server_context(cluster.settings.tls, *shown));
+    if (faults.use("capf-ask-certificate")) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    if (const auto version = faults.use("capf-tls")) only_version(context.get(), *version);
+    return context;
+}
+
 Result<crypto::SslCtxPtr> cti_context(Cluster& cluster, std::size_t node) {
     const auto shown = cluster.authority.presented(node);
     TRY(context, server_context(cluster.settings.tls, *shown));
@@ -145,11 +160,7 @@ Result<crypto::SslCtxPtr> cti_context(Cluster& cluster, std::size_t node) {
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(raw, verify_client, &cluster);
     name_authorities(cluster, raw, trusted);
-    if (const auto version = cluster.faults.value("cti-tls")) {
-        SSL_CTX_set_min_proto_version(raw, version_named(*version));
-        SSL_CTX_set_max_proto_version(raw, version_named(*version));
-        if (*version < "1.2") SSL_CTX_set_cipher_list(raw, legacy_suites);
-    }
+    if (const auto version = cluster.faults.value("cti-tls")) only_version(raw, *version);
     if (cluster.faults.on("cti-static-rsa")) {
         SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
         SSL_CTX_set_cipher_list(raw, static_rsa_suites);

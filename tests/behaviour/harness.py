@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -255,11 +256,23 @@ class Site:
         except AssertionError as failure:
             raise AssertionError(f"{failure}; last status: {json.dumps(seen, indent=1)}") from None
 
+    def called(self, fault, within=40.0):
+        """The class that link 1 gives as its reason, once that is `fault` or the time is over."""
+        try:
+            status = self.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault, within)
+        except AssertionError:
+            status = self.status() or {"links": [{"reason": None}]}
+        return (status["links"][0]["reason"] or {"fault": "nothing"})["fault"]
+
     def wait_up(self, state="up", within=60.0):
         return self.wait(f"every link {state}", lambda s: all(l["state"] == state for l in s["links"]), within)
 
     def log(self):
         return (self.directory / "tserver.log").read_text(errors="replace")
+
+    def faults_in_log(self, since=0):
+        """Every class that the log has named after so many characters of it."""
+        return re.findall(r"fault=([A-Z_]+)", self.log()[since:])
 
     def link_processes(self):
         """Pids of the children of tserver by the link's name, from the kernel."""
@@ -328,3 +341,23 @@ def read_to_end(connection):
     while part := connection.recv(1 << 16):
         out += part
     return bytes(out)
+
+
+class Named:
+    """The table of failure classes: which was provoked, by what, and what the programs called it."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, fault, provoked_by, named, where):
+        self.rows.append((fault, provoked_by, named, where))
+
+    def check(self, test):
+        """Prints the table, and fails for every row that was called by another name."""
+        widths = [max(len(str(row[i])) for row in self.rows) for i in range(4)]
+        print()
+        for row in self.rows:
+            print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip(),
+                  "" if row[0] == row[2] else "  <-- wrong")
+        wrong = [row for row in self.rows if row[0] != row[2]]
+        test.assertEqual(wrong, [], f"{len(wrong)} of {len(self.rows)} named wrongly")

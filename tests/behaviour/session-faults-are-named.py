@@ -1,0 +1,79 @@
+# Promise: whatever goes wrong between a link and its CTIManager is called by its own name, in the status and in the log,
+# and by no other name on the way there. The table is printed.
+# Could break: an alert mapped to the wrong class, a service that is no TLS called a failed handshake, a guess said aloud.
+import unittest
+
+from harness import Named, Site
+
+
+class SessionFaults(unittest.TestCase):
+    def setUp(self):
+        self.named = Named()
+
+    def provoke(self, fault, *commands, allowed=()):
+        """The commands, then the present session ends, and the next attempt fails."""
+        self.site.tell_cluster("clear")
+        self.site.tell_cluster("cti up")
+        self.site.wait_up()
+        since = len(self.site.log())
+        for command in commands:
+            answer = self.site.tell_cluster(command)
+            self.assertTrue(answer["ok"], (command, answer))
+        self.site.tell_cluster("cti drop")
+        name = self.site.called(fault)
+        # The end that was provoked to begin with is a CTI_CLOSED of its own.
+        others = set(self.site.faults_in_log(since)) - {fault, "CTI_CLOSED", *allowed}
+        self.named.add(fault, "; ".join(commands), name if not others else f"{name} and {sorted(others)}", "status, log")
+
+    def start(self, **options):
+        self.site = self.enterContext(Site())
+        self.site.start_cluster()
+        settings = self.site.options()
+        settings["link-tls-1"] |= options
+        self.site.start_tserver(settings)
+        self.site.wait_up()
+
+    def test_what_answers_and_how_the_handshake_ends(self):
+        self.start(**{"handshake-timeout": "700ms", "tls-server-expiry": "refuse"})
+        self.provoke("CTI_REFUSED", "cti down")
+        self.provoke("CTI_NOT_TLS", "fault cti-banner=http")
+        self.provoke("CTI_NOT_TLS", "fault cti-banner=ssh")
+        self.provoke("CTI_NOT_TLS", "fault cti-plain")
+        self.provoke("CTI_SILENT", "fault cti-silent")
+        self.provoke("CTI_CLOSED", "fault cti-accept-close")
+        self.provoke("CTI_CLOSED", "fault cti-accept-reset")
+        self.provoke("CTI_TLS_VERSION", "fault cti-tls=1.0")
+        self.provoke("CTI_TLS_VERSION", "fault cti-tls=1.1")
+        self.provoke("CTI_TLS_CIPHER", "fault cti-static-rsa")
+        self.provoke("CTI_SERVER_EXPIRED", "fault cti-server=expired", allowed={"CTL_STALE"})
+        self.named.check(self)
+
+    def test_what_the_server_thinks_of_our_certificate(self):
+        for version in ("1.2", "1.3"):
+            with self.subTest(version=version):
+                self.start()
+                only = f"fault cti-tls={version}"
+                self.provoke("CTI_CLIENT_UNKNOWN_CA", only, "fault cti-reject=unknown-ca")
+                self.provoke("CTI_CLIENT_EXPIRED", only, "fault cti-reject=certificate-expired")
+                for alert in ("bad-certificate", "certificate-revoked", "certificate-unknown", "unsupported-certificate",
+                              "handshake-failure"):
+                    self.provoke("CTI_CLIENT_REJECTED", only, f"fault cti-reject={alert}")
+                self.site.tserver.end()
+                self.site.cluster.end()
+        self.named.check(self)
+
+    def test_which_list_knows_the_server(self):
+        self.start()
+        self.provoke("CTL_NOT_UPDATED", "fault cti-server=unlisted")
+        # The list that was fetched a moment ago, for the case before, still counts as the cluster's for two seconds.
+        self.provoke("CTI_SERVER_UNTRUSTED", "fault cti-server=unlisted", "fault tftp-down",
+                     allowed={"TFTP_UNREACHABLE", "CTL_NOT_UPDATED"})
+        self.site.tell_cluster("clear")
+        self.site.wait_up()
+        # A new certificate in a list that is signed by nobody we know.
+        self.provoke("CTL_STALE", "list new-signer", "list renew", allowed={"CTL_SIG_UNTRUSTED"})
+        self.named.check(self)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
