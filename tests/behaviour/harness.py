@@ -14,6 +14,7 @@ condition with a deadline; there is no other sleep.
 import ctypes
 import fcntl
 import json
+import mmap
 import os
 import pathlib
 import re
@@ -61,6 +62,24 @@ def wait_for(what, condition, within=30.0, step=0.05):
         if time.monotonic() > until:
             raise AssertionError(f"not within {within:g} s: {what}")
         time.sleep(step)
+
+
+class Clock:
+    """The wall clock of the programs that are started with its environment: shown wrong by so many seconds. The steady
+    clock, which all waiting goes by, stays the real one."""
+
+    library = PROGRAMS / "clock_shift.so"
+
+    def __init__(self, directory):
+        path = pathlib.Path(directory) / "clock-shift"
+        path.write_bytes(bytes(8))
+        with open(path, "r+b") as file:
+            self.shared = mmap.mmap(file.fileno(), 8)
+        self.environment = {"LD_PRELOAD": str(self.library), "TSERVER_CLOCK_SHIFT": str(path)}
+
+    def set(self, days=0.0, seconds=0):
+        """So far from the real time."""
+        self.shared[:] = int(days * 86400 + seconds).to_bytes(8, sys.byteorder, signed=True)
 
 
 class Program:
