@@ -262,6 +262,19 @@ private:
                         "key and certificate as PKCS#12 under a new passphrase");
         taken->add_option("--new-passphrase-file", export_.new_passphrase_file,
                           "file with the new passphrase; - is standard input (default: asked for)");
+        auto* brought = command(
+            store, "import", "Put key and certificate of a PKCS#12 file into the store, encrypted anew",
+            "Example: tserverctl link stop link-tls-1 && tserverctl store import link-tls-1 old.p12\n"
+            "Exit: 0 imported, 4 unreadable, 30 wrong passphrase, 33 the link runs, 36 algorithm not known "
+            "or no MAC, "
+            "37 no pair in the file.",
+            [this] { return store_import(terms_, store_, import_); });
+        brought->add_option("NAME", import_.name, "link or instance ID")->required();
+        brought->add_option("FILE", import_.file, "the PKCS#12 file")->required();
+        brought->add_option("--file-passphrase-file", import_.file_passphrase,
+                            "file with the passphrase of FILE; - is standard input (default: asked for)");
+        brought->add_flag("--without-mac", import_.without_mac,
+                          "take a file that has no integrity check (MAC)");
         auto* confirm =
             command(store, "confirm", "Say that this host is the only one with an identity",
                     "Example: tserverctl store confirm link-tls-1 && tserverctl link start link-tls-1\n"
@@ -364,6 +377,7 @@ private:
     StoreSource store_{.config = "/etc/tserver/tserver.conf", .path = {}};
     EventsWanted events_;
     StoreExport export_{.name = {}};
+    StoreImport import_{.name = {}, .file = {}};
 };
 
 }  // namespace

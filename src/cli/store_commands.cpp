@@ -17,6 +17,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::size_t most_octets_imported = 1'000'000;  ///< of one pair and its chain
+
 /// A store and what the configuration knows about it.
 struct Place {
     std::string path;
@@ -268,6 +270,38 @@ Result<int> export_identity(const Terms& terms, const StoreSource& source, const
     return 0;
 }
 
+Result<int> import_identity(const Terms& terms, const StoreSource& source, const StoreImport& what) {
+    TRY(place, find(source));
+    TRY(id, place.identity_named(what.name));
+    TRY(content, os::read_file(what.file, most_octets_imported));
+    TRY(word, what.file_passphrase ? secret_from(*what.file_passphrase)
+                                   : read_secret("Passphrase of the file to import: ", {}));
+    TRY(pair, crypto::open_old(content, word,
+                               what.without_mac ? crypto::Mac::may_be_missing : crypto::Mac::required));
+    TRY(passphrase, passphrase_of(place, source));
+    TRY(identities, store::IdentityStore::open(place.path, id, passphrase));
+    CHECK(identities.save(pair.identity, {}));
+    const auto& certificate = pair.identity.certificate;
+    if (terms.json) {
+        json::array old;
+        for (const auto& name : pair.old) old.emplace_back(name);
+        print(terms, json::object{{"instance_id", id.str()},
+                                  {"subject", certificate.subject()},
+                                  {"sha256", certificate.sha256()},
+                                  {"not_after", rfc3339(certificate.not_after())},
+                                  {"old", std::move(old)}});
+        return 0;
+    }
+    terms.out << fmt::format("{}: {} imported, valid until {}\n", id.str(),
+                             escape(certificate.subject(), 100), rfc3339(certificate.not_after()));
+    if (!pair.old.empty())
+        terms.out << fmt::format(
+            "The file was protected by what is weak today ({}); in the store it is encrypted anew.\n"
+            "Remove the file.\n",
+            fmt::join(pair.old, ", "));
+    return 0;
+}
+
 }  // namespace
 
 int store_list(const Terms& terms, const StoreSource& source, Instant now) {
@@ -327,6 +361,11 @@ int store_check(const Terms& terms, const StoreSource& source, const std::option
 
 int store_export(const Terms& terms, const StoreSource& source, const StoreExport& what) {
     const auto done = export_identity(terms, source, what);
+    return done ? *done : say_error(terms, done.error());
+}
+
+int store_import(const Terms& terms, const StoreSource& source, const StoreImport& what) {
+    const auto done = import_identity(terms, source, what);
     return done ? *done : say_error(terms, done.error());
 }
 

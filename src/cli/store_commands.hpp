@@ -1,5 +1,6 @@
-// `tserverctl store list|check|export|confirm`: what is in a store, whether it is whole, and taking things
-// out. They need no running tserver. All but confirm only read: a read-only file system is enough (F86).
+// `tserverctl store list|check|export|import|confirm`: what is in a store, whether it is whole, and taking
+// things out and in. They need no running tserver. All but import and confirm only read: a read-only file
+// system is enough (F86).
 #pragma once
 
 #include <optional>
@@ -44,6 +45,19 @@ struct StoreExport {
 /// JSON: {"instance_id","format":"pem|pkcs12","file":null|text,"sha256","pem":null|text}
 /// @return 0; 2 usage; 4 the file exists; 30 … 37 the store's problem
 int store_export(const Terms& terms, const StoreSource& source, const StoreExport& what);
+
+struct StoreImport {
+    std::string name;  ///< a link's name or an instance ID
+    std::string file;  ///< PKCS#12 of another program
+    /// File with the passphrase of that file, or "-"; nothing: asked for.
+    std::optional<std::string> file_passphrase{};
+    bool without_mac = false;  ///< take a file that has no integrity check
+};
+/// Puts key and certificate of a PKCS#12 file into the store, encrypted anew; old algorithms are taken, and
+/// named. JSON: {"instance_id","subject","sha256","not_after","old":[algorithms]}
+/// @return 0; 2 usage; 4 the file cannot be read; 30 … 37 the problem of the file or the store, 33 while the
+/// link runs
+int store_import(const Terms& terms, const StoreSource& source, const StoreImport& what);
 
 /// Says that this host is the only one with this identity from now on (after a machine was copied or
 /// restored). JSON: {"instance_id","confirmed":true}.  A link that waits for it is started with `link start`.

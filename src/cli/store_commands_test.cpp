@@ -193,6 +193,48 @@ TEST_F(StoreCommands, ExportNeverPutsAKeyOnStandardOutput) {
     EXPECT_EQ(ran.out, "");
 }
 
+TEST_F(StoreCommands, F7_ImportTakesAnOldFileSaysSoAndEncryptsItAnew) {
+    make();
+    put(scratch.path / "old-word", "old");
+    const auto ran = store({"import", "cti02", TSERVER_TEST_DATA "/pkcs12/rc2-40.p12",
+                            "--file-passphrase-file", scratch.path / "old-word", "--passphrase-file", word});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_NE(ran.out.find("weak today (pbeWithSHA1And40BitRC2-CBC, "), std::string::npos) << ran.out;
+    const auto kept = store::read_identity(path, *InstanceId::parse("cti02"), Secret{"secret"});
+    ASSERT_TRUE(kept) << kept.error().text();
+    EXPECT_NE(ran.out.find(kept->identity.certificate.subject()), std::string::npos) << ran.out;
+}
+
+TEST_F(StoreCommands, F9_ImportTakesAFileWithoutMacOnlyWhenTold) {
+    make();
+    put(scratch.path / "old-word", "old");
+    const std::vector<std::string> plain{"import",
+                                         "cti02",
+                                         TSERVER_TEST_DATA "/pkcs12/no-mac.p12",
+                                         "--file-passphrase-file",
+                                         scratch.path / "old-word",
+                                         "--passphrase-file",
+                                         word};
+    const auto refused = store(plain);
+    EXPECT_EQ(refused.code, 36);
+    EXPECT_NE(refused.err.find("no integrity check (MAC)"), std::string::npos) << refused.err;
+    EXPECT_EQ(store::read_identity(path, *InstanceId::parse("cti02"), Secret{"secret"}).error().fault,
+              Fault::STORE_MISSING);
+    auto told = plain;
+    told.emplace_back("--without-mac");
+    EXPECT_EQ(store(told).code, 0);
+}
+
+TEST_F(StoreCommands, ImportReplacesNothingWhileTheLinkRuns) {
+    make();
+    put(scratch.path / "old-word", "old");
+    const auto running = store::IdentityStore::open(path, *InstanceId::parse("cti01"), Secret{"secret"});
+    ASSERT_TRUE(running) << running.error().text();
+    const auto ran = store({"import", "cti01", TSERVER_TEST_DATA "/pkcs12/openssl3.p12",
+                            "--file-passphrase-file", scratch.path / "old-word", "--passphrase-file", word});
+    EXPECT_EQ(ran.code, 33) << ran.err;
+}
+
 TEST_F(StoreCommands, F15_ExportNeverReplacesAFile) {
     make();
     const auto file = (scratch.path / "precious").string();

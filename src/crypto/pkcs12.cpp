@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@ using BagPtr = std::unique_ptr<PKCS12_SAFEBAG, Freed<PKCS12_SAFEBAG_free>>;
 using Pkcs7Ptr = std::unique_ptr<PKCS7, Freed<PKCS7_free>>;
 using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freed<PKCS8_PRIV_KEY_INFO_free>>;
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT_free>>;
+using PbePtr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
 using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
 using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
 
@@ -132,10 +134,44 @@ tl::unexpected<Error> unsupported(std::string_view what) {
     return fail(Fault::STORE_ALGORITHM, std::string{what});
 }
 
+/// What is taken, and what was taken of it.
+struct Policy {
+    bool old_algorithms = false;
+    Mac mac = Mac::required;
+    std::vector<std::string> old;  ///< by name, each once
+
+    Result<void> take_old(const std::string& name, std::string_view what) {
+        if (!old_algorithms) return unsupported(std::string{what} + name);
+        if (std::ranges::find(old, name) == old.end()) old.push_back(name);
+        return {};
+    }
+};
+
+/// A derivation from before PBES2 (RFC 7292, appendix C).
+Result<void> check_old_encryption(const X509_ALGOR* algorithm, Policy& policy) {
+    constexpr std::array known{NID_pbe_WithSHA1And40BitRC2_CBC,
+                               NID_pbe_WithSHA1And128BitRC2_CBC,
+                               NID_pbe_WithSHA1And40BitRC4,
+                               NID_pbe_WithSHA1And128BitRC4,
+                               NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+                               NID_pbe_WithSHA1And2_Key_TripleDES_CBC};
+    const auto name = algorithm_name(algorithm);
+    if (std::ranges::find(known, nid_of(algorithm)) == known.end())
+        return unsupported("encrypted with " + name);
+    CHECK(policy.take_old(name, "encrypted with "));
+    const PbePtr parameters{
+        static_cast<PBEPARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), algorithm->parameter))};
+    if (!parameters) return broken("parameters of " + name);
+    const long rounds = ASN1_INTEGER_get(parameters->iter);
+    if (rounds < 1 || rounds > most_rounds)
+        return unsupported(fmt::format("{} with {} rounds", name, rounds));
+    return {};
+}
+
 /// PBES2 with PBKDF2 and AES-CBC, not too many rounds; everything else by its name. Looked at before the
 /// passphrase is tried, so that an old file is never called a wrong passphrase.
-Result<void> check_encryption(const X509_ALGOR* algorithm) {
-    if (nid_of(algorithm) != NID_pbes2) return unsupported("encrypted with " + algorithm_name(algorithm));
+Result<void> check_encryption(const X509_ALGOR* algorithm, Policy& policy) {
+    if (nid_of(algorithm) != NID_pbes2) return check_old_encryption(algorithm, policy);
     const Pbe2Ptr scheme{
         static_cast<PBE2PARAM*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm->parameter))};
     if (!scheme) return broken("PBES2 parameters");
@@ -152,40 +188,47 @@ Result<void> check_encryption(const X509_ALGOR* algorithm) {
     return {};
 }
 
-Result<void> check_mac(const PKCS12* file) {
-    if (PKCS12_mac_present(file) != 1) return fail(Fault::STORE_NO_MAC, "no MacData in the file");
+Result<void> check_mac(const PKCS12* file, Policy& policy) {
+    if (PKCS12_mac_present(file) != 1) {
+        if (policy.mac == Mac::required) return fail(Fault::STORE_NO_MAC, "no MacData in the file");
+        policy.old.emplace_back("no MAC");
+        return {};
+    }
     const ASN1_INTEGER* rounds = nullptr;
     const X509_ALGOR* digest = nullptr;
     PKCS12_get0_mac(nullptr, &digest, nullptr, &rounds, file);
     const auto nid = nid_of(digest);
-    if (nid != NID_sha256 && nid != NID_sha384 && nid != NID_sha512)
+    if (nid == NID_sha1 || nid == NID_md5) {
+        CHECK(policy.take_old("MAC with " + algorithm_name(digest), ""));
+    } else if (nid != NID_sha256 && nid != NID_sha384 && nid != NID_sha512) {
         return unsupported("MAC with " + algorithm_name(digest));
+    }
     const long count = rounds != nullptr ? ASN1_INTEGER_get(rounds) : 1;
     if (count < 1 || count > most_rounds) return unsupported(fmt::format("MAC with {} rounds", count));
     return {};
 }
 
-Result<void> check_bags(const STACK_OF(PKCS12_SAFEBAG) * bags) {
+Result<void> check_bags(const STACK_OF(PKCS12_SAFEBAG) * bags, Policy& policy) {
     for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
         const auto* bag = sk_PKCS12_SAFEBAG_value(bags, i);
         if (PKCS12_SAFEBAG_get_nid(bag) != NID_pkcs8ShroudedKeyBag) continue;
         const X509_ALGOR* algorithm = nullptr;
         X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, nullptr);
-        CHECK(check_encryption(algorithm));
+        CHECK(check_encryption(algorithm, policy));
     }
     return {};
 }
 
 /// What can be said of the file without a passphrase.
-Result<void> check_algorithms(const STACK_OF(PKCS7) * safes) {
+Result<void> check_algorithms(const STACK_OF(PKCS7) * safes, Policy& policy) {
     for (int i = 0; i < sk_PKCS7_num(safes); ++i) {
         auto* safe = sk_PKCS7_value(safes, i);
         if (PKCS7_type_is_encrypted(safe) && safe->d.encrypted != nullptr) {
-            CHECK(check_encryption(safe->d.encrypted->enc_data->algorithm));
+            CHECK(check_encryption(safe->d.encrypted->enc_data->algorithm, policy));
         } else if (PKCS7_type_is_data(safe)) {
             const BagsPtr bags{PKCS12_unpack_p7data(safe)};
             if (!bags) return broken("bags");
-            CHECK(check_bags(bags.get()));
+            CHECK(check_bags(bags.get(), policy));
         } else {
             return unsupported("content of type " + algorithm_name(safe->type));
         }
@@ -227,7 +270,16 @@ Result<void> take_bag(const PKCS12_SAFEBAG* bag, const Secret& passphrase, Conte
     }
 }
 
-Result<Contents> read(ByteView der, const Secret& passphrase) {
+/// That nothing decrypts is all that a wrong passphrase shows where there is no MAC.
+tl::unexpected<Error> unreadable(const PKCS12* file, Error error) {
+    if (PKCS12_mac_present(file) != 1 && error.fault == Fault::STORE_DAMAGED) {
+        error.fault = Fault::STORE_PASSPHRASE;
+        error.detail += "; there is no MAC to tell a wrong passphrase from damage";
+    }
+    return tl::unexpected(std::move(error));
+}
+
+Result<Contents> read(ByteView der, const Secret& passphrase, Policy& policy) {
     CHECK(check_passphrase(passphrase));
     const unsigned char* at = der.data();
     const Pkcs12Ptr file{d2i_PKCS12(nullptr, &at, static_cast<long>(der.size()))};
@@ -237,9 +289,9 @@ Result<Contents> read(ByteView der, const Secret& passphrase) {
                     fmt::format("PKCS#12: {} octets behind its end", der.data() + der.size() - at));
     const SafesPtr safes{PKCS12_unpack_authsafes(file.get())};
     if (!safes) return broken("content");
-    CHECK(check_algorithms(safes.get()));
-    CHECK(check_mac(file.get()));
-    CHECK(verify_mac(file.get(), passphrase));
+    CHECK(check_algorithms(safes.get(), policy));
+    CHECK(check_mac(file.get(), policy));
+    if (PKCS12_mac_present(file.get()) == 1) CHECK(verify_mac(file.get(), passphrase));
 
     Contents out;
     for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
@@ -248,10 +300,11 @@ Result<Contents> read(ByteView der, const Secret& passphrase) {
             PKCS7_type_is_data(safe)
                 ? PKCS12_unpack_p7data(safe)
                 : PKCS12_unpack_p7encdata(safe, passphrase.reveal().data(), length_of(passphrase))};
-        if (!bags) return broken("bags");
-        CHECK(check_bags(bags.get()));
+        if (!bags) return unreadable(file.get(), broken("bags").value());
+        CHECK(check_bags(bags.get(), policy));
         for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags.get()); ++j)
-            CHECK(take_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), passphrase, out));
+            if (auto taken = take_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), passphrase, out); !taken)
+                return unreadable(file.get(), std::move(taken).error());
     }
     return out;
 }
@@ -272,11 +325,12 @@ Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::stri
     CHECK(mark(certificate, name, identity.certificate));
     push(certificates, std::move(certificate));
 
+    // The certificate is no secret: in clear, under the MAC, it costs no derivation at each start.
     std::vector<Pkcs7Ptr> parts;
-    TRY(hidden, encrypted_safe(certificates, passphrase, rounds));
-    parts.push_back(std::move(hidden));
-    parts.emplace_back(PKCS12_pack_p7data(keys.get()));
-    if (!parts.back()) return internal("key");
+    for (const auto* bags : {&certificates, &keys}) {
+        parts.emplace_back(PKCS12_pack_p7data(bags->get()));
+        if (!parts.back()) return internal("content");
+    }
     return finish(std::move(parts), passphrase, rounds);
 }
 
@@ -307,11 +361,12 @@ Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificate
     return finish(std::move(parts), passphrase, stretch_rounds);
 }
 
-Result<Identity> open(ByteView der, const Secret& passphrase) {
-    TRY(contents, read(der, passphrase));
+namespace {
+
+/// The key and its certificate, wherever that stands: a pair that does not belong together is never given
+/// out.
+Result<Identity> pair_in(Contents contents) {
     if (contents.keys.empty()) return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no private key");
-    // The certificate of the key, wherever it stands: a pair that does not belong together is never given
-    // out.
     for (auto& each : contents.certificates) {
         const auto key = each.certificate.public_key();
         if (key && contents.keys.front().pairs_with(*key))
@@ -320,14 +375,44 @@ Result<Identity> open(ByteView der, const Secret& passphrase) {
     return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no certificate of its private key");
 }
 
+/// OpenSSL's module for old algorithms, loaded as long as this lives.
+using Legacy = std::unique_ptr<OSSL_PROVIDER, Freed<OSSL_PROVIDER_unload>>;
+
+}  // namespace
+
+Result<Identity> open(ByteView der, const Secret& passphrase) {
+    Policy policy;
+    TRY(contents, read(der, passphrase, policy));
+    return pair_in(std::move(contents));
+}
+
+Result<OldPair> open_old(ByteView der, const Secret& passphrase, Mac mac) {
+    const Legacy legacy{OSSL_PROVIDER_try_load(nullptr, "legacy", 1)};
+    drain_errors();
+    Policy policy{.old_algorithms = true, .mac = mac, .old = {}};
+    auto contents = read(der, passphrase, policy);
+    if (!contents) {
+        const bool undecided = contents.error().fault == Fault::STORE_DAMAGED ||
+                               contents.error().fault == Fault::STORE_PASSPHRASE;
+        if (legacy || policy.old.empty() || !undecided) return tl::unexpected(std::move(contents).error());
+        return fail(Fault::STORE_ALGORITHM,
+                    fmt::format("old algorithm {}, and OpenSSL's module \"legacy\" for it is not installed",
+                                fmt::join(policy.old, ", ")));
+    }
+    TRY(pair, pair_in(*std::move(contents)));
+    return OldPair{std::move(pair), std::move(policy.old)};
+}
+
 Result<PrivateKey> open_key(ByteView der, const Secret& passphrase) {
-    TRY(contents, read(der, passphrase));
+    Policy policy;
+    TRY(contents, read(der, passphrase, policy));
     if (contents.keys.empty()) return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no private key");
     return std::move(contents.keys.front());
 }
 
 Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase) {
-    TRY(contents, read(der, passphrase));
+    Policy policy;
+    TRY(contents, read(der, passphrase, policy));
     return std::move(contents.certificates);
 }
 

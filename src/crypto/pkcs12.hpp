@@ -35,6 +35,18 @@ Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificate
 ///         STORE_ALGORITHM (detail names it: "RC2-40-CBC"), STORE_EMPTY_PASSPHRASE, STORE_MISSING (no key or
 ///         no certificate in it)
 Result<Identity> open(ByteView der, const Secret& passphrase);
+/// What an import may overlook in a file of another program.
+enum class Mac : std::uint8_t { required, may_be_missing };
+struct OldPair {
+    Identity identity;
+    std::vector<std::string> old;  ///< algorithms that open() refuses, by name; "no MAC"
+};
+/// The same for an import, once: takes RC2, RC4, 3DES and a SHA-1 or MD5 MAC as well, for which OpenSSL's
+/// module for old algorithms is loaded while this runs (F7).
+/// @return as open(); STORE_ALGORITHM also when that module is not installed (detail names algorithm and
+/// module);
+///         STORE_PASSPHRASE when a file without MAC does not decrypt
+Result<OldPair> open_old(ByteView der, const Secret& passphrase, Mac mac);
 Result<PrivateKey> open_key(ByteView der, const Secret& passphrase);
 Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase);
 

@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 
 #include "crypto/openssl.hpp"
+#include "crypto/provided.hpp"
 
 namespace tserver::crypto {
 namespace {
@@ -185,6 +188,102 @@ INSTANTIATE_TEST_SUITE_P(
                 "the PKCS#12 file holds no certificate of its private key"},
         Foreign{"certificate-only.p12", "old", Fault::STORE_MISSING,
                 "the PKCS#12 file holds no private key"}));
+
+// An import reads what open() refuses, and says what was old.
+struct Old {
+    const char* name;
+    const char* passphrase;
+    Mac mac;
+    std::vector<std::string> old;
+    std::optional<Fault> fault;
+    const char* detail;
+};
+class F7_F8_F9_Import : public testing::TestWithParam<Old> {};
+
+TEST_P(F7_F8_F9_Import, ReadsOldFilesAndNamesWhatIsOldInThem) {
+    const auto& c = GetParam();
+    const auto opened = open_old(file(data(c.name)), Secret{c.passphrase}, c.mac);
+    ASSERT_EQ(opened.has_value(), !c.fault) << (opened ? "" : opened.error().text());
+    EXPECT_EQ(ERR_peek_error(), 0UL);
+    if (opened) {
+        EXPECT_EQ(opened->old, c.old);
+        const auto key = opened->identity.certificate.public_key();
+        EXPECT_TRUE(opened->identity.key.pairs_with(*key));
+        return;
+    }
+    EXPECT_EQ(opened.error().fault, *c.fault) << opened.error().text();
+    EXPECT_EQ(opened.error().detail.substr(0, std::strlen(c.detail)), c.detail);
+}
+
+const std::vector<std::string> rc2{"pbeWithSHA1And40BitRC2-CBC", "pbeWithSHA1And3-KeyTripleDES-CBC",
+                                   "MAC with sha1"};
+INSTANTIATE_TEST_SUITE_P(
+    , F7_F8_F9_Import,
+    testing::Values(
+        Old{"rc2-40.p12", "old", Mac::required, rc2, {}, ""},
+        Old{"rc2-40.p12",
+            "wrong",
+            Mac::required,
+            {},
+            Fault::STORE_PASSPHRASE,
+            "the MAC of the file does not fit"},
+        Old{"3des.p12", "old", Mac::required, {"pbeWithSHA1And3-KeyTripleDES-CBC", "MAC with sha1"}, {}, ""},
+        Old{"mac-sha1.p12", "old", Mac::required, {"MAC with sha1"}, {}, ""},
+        Old{"openssl3.p12", "old", Mac::required, {}, {}, ""},
+        Old{"camellia.p12",
+            "old",
+            Mac::required,
+            {},
+            Fault::STORE_ALGORITHM,
+            "encrypted with PBES2 and camellia-256-cbc"},
+        Old{"many-rounds.p12",
+            "old",
+            Mac::required,
+            {},
+            Fault::STORE_ALGORITHM,
+            "PBKDF2 with 6000000 rounds"},
+        Old{"no-mac.p12", "old", Mac::required, {}, Fault::STORE_NO_MAC, "no MacData in the file"},
+        Old{"no-mac.p12", "old", Mac::may_be_missing, {"no MAC"}, {}, ""},
+        Old{"no-mac.p12",
+            "wrong",
+            Mac::may_be_missing,
+            {},
+            Fault::STORE_PASSPHRASE,
+            "PKCS#12: private key: "}));
+
+TEST(Pkcs12, F7_TheModuleForOldAlgorithmsIsThereForTheImportOnly) {
+    ASSERT_TRUE(open_old(file(data("rc2-40.p12")), Secret{"old"}, Mac::required));
+    EXPECT_EQ(OSSL_PROVIDER_available(nullptr, "legacy"), 0);
+    EXPECT_EQ(OSSL_PROVIDER_available(nullptr, "default"), 1);
+}
+
+TEST(Pkcs12DeathTest, F7_WithoutThatModuleTheOldAlgorithmIsNamedAndNeverAWrongPassphrase) {
+    testing::FLAGS_gtest_death_test_style =
+        "threadsafe";  // a fresh process: here the module may be in memory
+    const auto import = [] {
+        const Scratch empty;
+        ::setenv("OPENSSL_MODULES", empty.path.c_str(), 1);
+        const auto opened = open_old(file(data("rc2-40.p12")), Secret{"old"}, Mac::required);
+        std::fprintf(stderr, "%s\n", opened ? "opened" : opened.error().text().c_str());
+        std::filesystem::remove_all(empty.path);
+        std::_Exit(0);
+    };
+    EXPECT_EXIT(import(), testing::ExitedWithCode(0),
+                "STORE_ALGORITHM.*old algorithm pbeWithSHA1And40BitRC2-CBC.*module \"legacy\" for it is not "
+                "installed");
+}
+
+TEST(Provided, F64_WhatFipsModeTakesAwayIsNamed) {
+    ASSERT_TRUE(check_provided());
+    ASSERT_EQ(EVP_default_properties_enable_fips(nullptr, 1), 1);
+    const auto checked = check_provided();
+    EVP_default_properties_enable_fips(nullptr, 0);
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().fault, Fault::STORE_ALGORITHM);
+    EXPECT_NE(checked.error().detail.find("PKCS12KDF"), std::string::npos) << checked.error().detail;
+    EXPECT_TRUE(checked.error().detail.ends_with("; FIPS mode is on")) << checked.error().detail;
+    EXPECT_TRUE(check_provided());
+}
 
 TEST(Pkcs12, RefusesEveryFileThatIsCutShort) {
     const auto whole = file(data("openssl3.p12"));
