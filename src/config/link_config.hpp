@@ -21,6 +21,8 @@ using tserver::TlsProfile;
 /// What to do with a server certificate that is in the trust list but has expired.
 enum class ServerExpiry : std::uint8_t { accept, refuse };
 /// Where the trust list comes from. Both are checked alike.
+/// What follows when memory cannot be kept out of swap (F84).
+enum class MemoryLock : std::uint8_t { wanted, required };
 enum class CtlSource : std::uint8_t { tftp, http };
 enum class CapfVersion : std::uint8_t { v1 = 1, v3 = 3 };
 
@@ -55,6 +57,7 @@ struct LinkConfig {
     bool tls_required = false;
     TlsProfile tls_profile = TlsProfile::cluster;
     ServerExpiry server_expiry = ServerExpiry::accept;
+    MemoryLock memory_lock = MemoryLock::wanted;
     CapfVersion capf_version = CapfVersion::v1;
     std::chrono::milliseconds connect_timeout{10'000};    ///< one address
     std::chrono::milliseconds handshake_timeout{10'000};  ///< one TLS handshake

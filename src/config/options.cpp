@@ -16,6 +16,7 @@ using Text = std::optional<std::string>;
 constexpr Word<TlsProfile> profiles[]{
     {"modern", TlsProfile::modern}, {"cluster", TlsProfile::cluster}, {"legacy", TlsProfile::legacy}};
 constexpr Word<ServerExpiry> expiries[]{{"accept", ServerExpiry::accept}, {"refuse", ServerExpiry::refuse}};
+constexpr Word<MemoryLock> locks[]{{"try", MemoryLock::wanted}, {"require", MemoryLock::required}};
 constexpr Word<CtlSource> sources[]{{"tftp", CtlSource::tftp}, {"http", CtlSource::http}};
 constexpr Word<CapfVersion> versions[]{{"1", CapfVersion::v1}, {"3", CapfVersion::v3}};
 constexpr Word<LogLevel> levels[]{{"alarm", LogLevel::alarm},
@@ -151,6 +152,10 @@ constexpr std::array table{
            "What to do with a server certificate that is in the trust list but has expired: accept with a warning, or refuse.",
            ToLink{[](L& l, In t) { return store(l.server_expiry, read_word(t, expiries)); },
                   [](const L& l) -> Text { return word_text(l.server_expiry, expiries); }}},
+    Option{Where::shared_or_link, "memory-lock", "try or require", "try", Takes::at_once, Shown::in_full, ForTls::not_needed, "require",
+           "Link processes keep their private keys in memory that is locked against swapping. Where the system refuses that (LimitMEMLOCK), try goes on and says so in the status; require keeps the link down.",
+           ToLink{[](L& l, In t) { return store(l.memory_lock, read_word(t, locks)); },
+                  [](const L& l) -> Text { return word_text(l.memory_lock, locks); }}},
     Option{Where::shared_or_link, "tls-capf-version", "1 or 3", "1", Takes::at_once, Shown::in_full, ForTls::not_needed, "3",
            "Version of the CAPF protocol: 1 for RSA keys on every release, 3 for EC keys on releases that have them.",
            ToLink{[](L& l, In t) { return store(l.capf_version, read_word(t, versions)); },

@@ -45,12 +45,20 @@ json::array texts(const std::vector<std::string>& list) {
     return out;
 }
 
+/// What a certificate is worth at a time: the last 30 days are worth a warning.
+std::string_view validity(Instant not_before, Instant not_after, Instant now) {
+    if (now < not_before) return "not yet valid";
+    if (now >= not_after) return "expired";
+    return days_until(not_after, now) < 30 ? "expiring" : "valid";
+}
+
 json::object to_json(const IdentityStatus& identity, Instant now) {
     return {{"not_before", rfc3339(identity.not_before)},
             {"not_after", rfc3339(identity.not_after)},
             {"sha256", identity.sha256},
             {"subject", identity.subject},
-            {"days_left", days_until(identity.not_after, now)}};
+            {"days_left", days_until(identity.not_after, now)},
+            {"validity", view(validity(identity.not_before, identity.not_after, now))}};
 }
 
 json::object to_json(const TrustStatus& trust, Instant now) {

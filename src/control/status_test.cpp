@@ -77,7 +77,22 @@ TEST(StatusJson, HasTheShapeThatOthersRelyOn) {
     EXPECT_EQ(link.at("reason").at("action"), json::string(row(Fault::CTI_CLOSED).action));
     EXPECT_EQ(link.at("identity").at("days_left"), 0);
     EXPECT_EQ(link.at("trust").at("state"), "kept");
+    EXPECT_EQ(link.at("trust").at("certificates").at(0).at("days_left"), -669);
     EXPECT_TRUE(to_json(LinkStatus{}).at("reason").is_null());
+}
+
+TEST(StatusJson, SaysWhatTheCertificateIsWorth) {
+    LinkStatus link;
+    link.identity = IdentityStatus{at("2026-01-01T00:00:00Z"), at("2031-01-01T00:00:00Z"), {}, {}};
+    const auto at_time = [&link](std::string_view time) {
+        return to_json(link, at(time)).at("identity").at("validity").as_string();
+    };
+    EXPECT_EQ(at_time("2025-12-31T23:59:59Z"), "not yet valid");
+    EXPECT_EQ(at_time("2026-01-01T00:00:00Z"), "valid");
+    EXPECT_EQ(at_time("2030-12-02T00:00:00Z"), "valid");
+    EXPECT_EQ(at_time("2030-12-02T00:00:01Z"), "expiring");
+    EXPECT_EQ(at_time("2030-12-31T23:59:59Z"), "expiring");
+    EXPECT_EQ(at_time("2031-01-01T00:00:00Z"), "expired");
 }
 
 struct Damage {

@@ -5,6 +5,9 @@
 namespace tserver::link {
 namespace {
 
+/// No host that runs this version has a right clock that shows an earlier time (F34).
+constexpr Instant released{std::chrono::sys_days{std::chrono::year{2026} / std::chrono::November / 1}};
+
 std::optional<Error> unusable(const crypto::Certificate& certificate, Instant now) {
     if (now >= certificate.not_after()) {
         return Error{
@@ -17,6 +20,13 @@ std::optional<Error> unusable(const crypto::Certificate& certificate, Instant no
                      {}};
     }
     return std::nullopt;
+}
+
+/// A certificate that is issued now could not be checked for its dates.
+Result<void> check_clock(Instant now) {
+    if (now >= released) return {};
+    return fail(Fault::CLOCK,
+                fmt::format("the clock says {}, before the date of this program", rfc3339(now)));
 }
 
 }  // namespace
@@ -100,6 +110,7 @@ Error ClientIdentity::without_code() const {
 net::Task<Result<void>> ClientIdentity::enrol(const trust::List& list, AuthCode code) {
     CO_CHECK("open the store", open());
     CO_CHECK("load the identity", load());
+    CO_CHECK("before the enrolment", check_clock(wall_now()));
     CO_CHECK("before the enrolment", may_attempt());
     const auto started = Steady::now();
     auto attempting = attempt(list, code);
@@ -129,13 +140,17 @@ net::Task<Result<void>> ClientIdentity::enrol(const trust::List& list, AuthCode 
 Result<void> ClientIdentity::may_attempt() {
     CHECK(store_->test_writable());
     TRY(wait, store_->wait_before_attempt(wall_now()));
-    attempt_wait_ = wait;
     if (wait > std::chrono::seconds{0}) {
         return fail(Fault::ENROL_TOO_OFTEN,
                     fmt::format("the next one in {} s{}", wait.count(),
                                 last_failure_ ? "; the last one failed: " + last_failure_->text() : ""));
     }
     return {};
+}
+
+std::chrono::seconds ClientIdentity::attempt_wait(Instant now) {
+    return store_ ? store_->wait_before_attempt(now).value_or(std::chrono::seconds{0})
+                  : std::chrono::seconds{0};
 }
 
 /// Called when CAPF has accepted the connection: a service that is down is asked again by the back-off alone,
@@ -160,15 +175,20 @@ net::Task<Result<capf::Enrolled>> ClientIdentity::attempt(const trust::List& lis
         ClientIdentity& owner;
         AuthCode code;
         capf::Progress progress;
-        ~Remembering() { owner.remember(code, progress.code); }
+        ~Remembering() {
+            owner.progress_ = nullptr;
+            owner.remember(code, progress.code);
+        }
     };
     Remembering attempt{*this, code, {}};
     auto& progress = attempt.progress;
+    progress_ = &progress;
     bool noted = false;
     progress.observer = [this, &noted](std::string_view step) {
         board_.log(log::capf_step, board_.name(), {step});
         if (!std::exchange(noted, true)) note_attempt();
     };
+    CO_TRY(key_was_out, "look at the last enrolment", store_->key_is_out());
     code_ = code;
     board_.log(log::enrol_started, board_.name(), {server.str()});
     auto enrolling = capf::enrol_over_network(loop_, server, config_.tls_profile, request, *this, progress);
@@ -176,18 +196,31 @@ net::Task<Result<capf::Enrolled>> ClientIdentity::attempt(const trust::List& lis
     code_.reset();
     key_.reset();
     if (progress.asked) expected_ = *progress.asked;
+    const bool refused = !enrolled && (enrolled.error().fault == Fault::CAPF_AUTH_CODE ||
+                                       enrolled.error().fault == Fault::CAPF_NO_PENDING_OP);
+    if (refused && key_was_out) {
+        co_return fail(
+            Fault::CAPF_CODE_PROBABLY_USED,
+            "CAPF refuses it now, and an earlier enrolment was cut off after its public key had gone out");
+    }
     co_return enrolled;
 }
 
 void ClientIdentity::remember(const AuthCode& code, capf::CodeState state) {
+    const bool undecided = state == capf::CodeState::untouched || state == capf::CodeState::sent;
+    if (undecided) return;
     Result<void> done;
     if (state == capf::CodeState::refused) done = store_->remember_refused(code);
     if (state == capf::CodeState::probably_used || state == capf::CodeState::used)
         done = store_->remember_used(code);
+    if (done) done = store_->unmark_key_out();
     if (!done) board_.log(log::store_warning, board_.name(), {done.error().text()});
 }
 
 net::Task<Result<const crypto::PrivateKey*>> ClientIdentity::key_for(capf::KeySpec spec) {
+    const bool goes_out_next = progress_ != nullptr && progress_->code == capf::CodeState::sent;
+    if (goes_out_next) CO_CHECK("mark that the key goes out", store_->mark_key_out());
+    if (key_ && capf::spec_of(key_->public_half()) == spec) co_return &*key_;
     CO_TRY(pending, "load the pending key", store_->pending_key());
     if (pending && capf::spec_of(pending->public_half()) == spec) {
         key_ = std::move(pending);
@@ -234,12 +267,16 @@ void ClientIdentity::show() {
 std::optional<Error> ClientIdentity::check_dates(Instant now) {
     if (!identity_) return std::nullopt;
     const auto& certificate = identity_->certificate;
-    if (const auto threshold = expiry_threshold(certificate.not_after(), now);
-        threshold && (!warned_ || *threshold < *warned_)) {
-        warned_ = threshold;
+    const auto threshold = expiry_threshold(certificate.not_after(), now);
+    if (threshold && (!warned_ || *threshold < *warned_))
         board_.log(log::identity_expiring, board_.name(), {days_until(certificate.not_after(), now)});
-    }
+    warned_ = threshold;
     return unusable(certificate, now);
+}
+
+std::chrono::seconds ClientIdentity::dates_hold(Instant now) const {
+    const auto left = identity_ ? identity_->certificate.not_after() - now : std::chrono::seconds{0};
+    return left > std::chrono::seconds{0} ? left : std::chrono::seconds::max();
 }
 
 }  // namespace tserver::link

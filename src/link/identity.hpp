@@ -23,13 +23,19 @@ public:
     /// Only after ensure() has succeeded once.
     [[nodiscard]] const crypto::Identity& get() const noexcept { return *identity_; }
     [[nodiscard]] bool has_one() const noexcept { return identity_.has_value(); }
+    /// An enrolment is under way and its public key has gone out.
+    [[nodiscard]] bool certificate_is_coming() const noexcept {
+        return progress_ != nullptr && progress_->code == capf::CodeState::probably_used;
+    }
 
     /// IDENTITY_EXPIRED or CLOCK when the certificate cannot be used at this time; warns at 30, 7 and 1 days.
     std::optional<Error> check_dates(Instant now);
+    /// How long nothing about the dates can change, a clock that is set excepted.
+    [[nodiscard]] std::chrono::seconds dates_hold(Instant now) const;
     /// Saves a certificate that could not be saved when it came (F14).
     void save_pending();
-    /// How long the store says to wait before the next enrolment, when ENROL_TOO_OFTEN was returned.
-    [[nodiscard]] std::chrono::seconds attempt_wait() const noexcept { return attempt_wait_; }
+    /// How long to wait before the next enrolment, when ENROL_TOO_OFTEN was returned.
+    std::chrono::seconds attempt_wait(Instant now);
 
 private:
     Result<void> open();
@@ -51,12 +57,12 @@ private:
     std::optional<store::IdentityStore> store_;
     bool loaded_ = false;
     std::optional<crypto::Identity> identity_;
-    std::optional<crypto::PrivateKey> key_;  ///< of the enrolment under way
-    std::optional<AuthCode> code_;           ///< of the enrolment under way
+    std::optional<crypto::PrivateKey> key_;     ///< of the enrolment under way
+    std::optional<AuthCode> code_;              ///< of the enrolment under way
+    const capf::Progress* progress_ = nullptr;  ///< of the enrolment under way
     capf::KeySpec expected_ = capf::Rsa{2048};
     bool unsaved_ = false;
     std::optional<AuthCode> unsaved_code_;
-    std::chrono::seconds attempt_wait_{0};
     std::optional<Error> last_failure_;  ///< of an enrolment since the process began
     std::optional<long> warned_;
 };

@@ -1,5 +1,6 @@
 #include "link/life.hpp"
 
+#include "crypto/provided.hpp"
 #include "doctor/examine.hpp"
 
 namespace tserver::link {
@@ -13,6 +14,8 @@ bool is_rejection(Fault fault) {
            fault == Fault::CTI_CLIENT_REJECTED;
 }
 
+constexpr auto look_every = std::chrono::seconds{15};  ///< at the wall clock, by whatever waits for it
+
 bool is_enrolment(Fault fault) {
     const auto number = static_cast<unsigned>(fault);
     return number / 1000 == 3;
@@ -20,11 +23,13 @@ bool is_enrolment(Fault fault) {
 
 }  // namespace
 
-Life::Life(net::Loop& loop, config::LinkConfig config, Board& board, Steady::time_point started)
+Life::Life(net::Loop& loop, config::LinkConfig config, Board& board, Steady::time_point started,
+           crypto::KeyMemory key_memory)
     : loop_{loop},
       config_{std::move(config)},
       board_{board},
       started_{started},
+      key_memory_{key_memory},
       secure_{config::security(config_) == config::Security::tls},
       trust_{loop, config_, board},
       identity_{loop, config_, board},
@@ -88,9 +93,19 @@ net::Task<void> Life::live_secure() {
     }
 }
 
+/// Strict where the operator wants it (F84).
+Result<void> Life::check_memory() const {
+    if (config_.memory_lock == config::MemoryLock::wanted || key_memory_ == crypto::KeyMemory::locked)
+        return {};
+    return fail(Fault::OUT_OF_RESOURCES,
+                "memory-lock = require, and the system lets this process lock no memory (LimitMEMLOCK)");
+}
+
 /// Steps 1 and 2: a trust list and a certificate, and the TLS context made of them.
 net::Task<Result<void>> Life::prepare() {
     board_.enter(LinkState::trust);
+    CO_CHECK("memory", check_memory());
+    CO_CHECK("OpenSSL", crypto::check_provided());
     const auto started = Steady::now();
     auto ensuring = trust_.ensure();
     CO_CHECK("trust", co_await std::move(ensuring));
@@ -101,10 +116,11 @@ net::Task<Result<void>> Life::prepare() {
         refresh_now_.set();
         co_return tl::unexpected(*std::move(none));
     }
+    if (!dates_.running()) dates_ = net::Job{watch_dates()};
     board_.enter(LinkState::enrolling);
     auto getting = get_identity({});
     CO_CHECK("identity", co_await std::move(getting));
-    if (!dates_.running()) dates_ = net::Job{watch_dates()};
+    if (auto trouble = identity_.check_dates(wall_now())) co_return tl::unexpected(*std::move(trouble));
     CO_TRY(context, "TLS", crypto::TlsContext::client(config_.tls_profile, &identity_.get()));
     context_ = std::move(context);
     co_return Result<void>{};
@@ -131,18 +147,19 @@ net::Task<void> Life::pause(Error error) {
                    {error.detail}, {row(error.fault).action});
         call_doctor();
         drop_.clear();
-        co_await drop_.wait();  // only the operator ends this: a new configuration, or a code
+        co_await drop_
+            .wait();  // the operator ends this, by a new configuration or a code; or the clock is set
         dropped_.reset();
         co_return;
     }
     auto wait = backoff_.next();
     if (is_rejection(error.fault)) wait = std::max(wait, config_.reconnect_max);
-    if (error.fault == Fault::ENROL_TOO_OFTEN)
-        wait = std::chrono::seconds{identity_.attempt_wait()} + std::chrono::seconds{1};
+    const bool too_often = error.fault == Fault::ENROL_TOO_OFTEN;
+    if (too_often) wait = identity_.attempt_wait(wall_now());
     board_.enter(LinkState::waiting, error);
     report(error, wait);
     call_doctor();
-    auto sleeping = net::sleep_task(loop_, Steady::now() + wait);
+    auto sleeping = too_often ? until_attempt() : net::sleep_task(loop_, Steady::now() + wait);
     auto waking = net::wait_task(drop_);
     drop_.clear();
     auto race = net::first_of(std::move(sleeping), std::move(waking));
@@ -167,6 +184,15 @@ net::Task<void> Life::examine() {
             board_.log(log::doctor_saw, board_.name(), {doctor::name(each.step)},
                        {doctor::name(each.verdict)}, {each.seen});
         }
+    }
+}
+
+/// The store counts attempts by the wall clock, which goes on while the machine sleeps (F33).
+net::Task<std::monostate> Life::until_attempt() {
+    for (;;) {
+        const auto left = identity_.attempt_wait(wall_now());
+        if (left <= std::chrono::seconds{0}) co_return std::monostate{};
+        co_await net::sleep(loop_, std::min(left, look_every));
     }
 }
 
@@ -197,12 +223,20 @@ net::Task<void> Life::keep_trust_fresh() {
         auto changed = co_await std::move(refreshing);
         if (changed && *changed) trust_changed();
         if (changed) again.reset();
-        const auto pause = changed ? std::chrono::milliseconds{config_.trust_refresh} : again.next();
-        auto sleeping = net::sleep_task(loop_, Steady::now() + pause);
+        auto sleeping = changed ? until_trust_is_due() : net::sleep_task(loop_, Steady::now() + again.next());
         auto waking = net::wait_task(refresh_now_);
         auto race = net::first_of(std::move(sleeping), std::move(waking));
         co_await std::move(race);
     }
+}
+
+/// By the clock that went on while the machine slept, or by the one that nobody sets (F33, F35).
+net::Task<std::monostate> Life::until_trust_is_due() {
+    const auto wall = wall_now();
+    const auto steady = Steady::now();
+    while (wall_now() - wall < config_.trust_refresh && Steady::now() - steady < config_.trust_refresh)
+        co_await net::sleep(loop_, std::min<std::chrono::seconds>(config_.trust_refresh, look_every));
+    co_return std::monostate{};
 }
 
 /// A session whose server the new list no longer names ends; every other one stays.
@@ -216,14 +250,22 @@ void Life::trust_changed() {
     }
 }
 
-/// Once a minute, so that a clock that was set, or a machine that slept, is noticed within one (F33, F34).
+/// Often enough that a clock that was set, or a machine that slept, is noticed within a minute (F33, F34).
 net::Task<void> Life::watch_dates() {
     for (;;) {
-        co_await net::sleep(loop_, std::chrono::minutes{1});
         const auto now = wall_now();
         trust_.check_dates(now);
         identity_.save_pending();
-        if (auto trouble = identity_.check_dates(now); trouble && peer_) drop(*std::move(trouble));
+        auto trouble = identity_.check_dates(now);
+        const auto& reason = board_.status().reason;
+        const bool stopped_by_date =
+            board_.status().state == LinkState::stopped && reason && reason->fault == Fault::IDENTITY_EXPIRED;
+        if (trouble && peer_) {
+            drop(*std::move(trouble));
+        } else if (!trouble && stopped_by_date) {
+            drop_.set();  // the clock was wrong, and is right again (F35)
+        }
+        co_await net::sleep(loop_, std::min(identity_.dates_hold(now), look_every));
     }
 }
 

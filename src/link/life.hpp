@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/backoff.hpp"
+#include "crypto/openssl.hpp"
 #include "link/identity.hpp"
 #include "link/listener.hpp"
 #include "link/session.hpp"
@@ -14,7 +15,9 @@ namespace tserver::link {
 class Life {
 public:
     /// @param started  when the process began, for the time until the first `up`
-    Life(net::Loop& loop, config::LinkConfig config, Board& board, Steady::time_point started);
+    /// @param key_memory  whether it stays out of swap (memory-lock)
+    Life(net::Loop& loop, config::LinkConfig config, Board& board, Steady::time_point started,
+         crypto::KeyMemory key_memory);
     ~Life();
     Life(const Life&) = delete;
     Life& operator=(const Life&) = delete;
@@ -33,12 +36,17 @@ public:
     [[nodiscard]] const config::LinkConfig& config() const noexcept { return config_; }
     /// An enrolment is under way: it should end before this Life does, or its code is probably lost.
     [[nodiscard]] bool enrolling() const noexcept { return enrolling_; }
+    /// Our public key has gone out: what CAPF issues now comes once.
+    [[nodiscard]] bool certificate_is_coming() const noexcept {
+        return enrolling_ && identity_.certificate_is_coming();
+    }
 
 private:
     net::Task<void> run();
     net::Task<void> live_secure();
     net::Task<void> live_plain();
     net::Task<Result<void>> prepare();
+    [[nodiscard]] Result<void> check_memory() const;
     net::Task<Result<void>> get_identity(std::optional<AuthCode> code);
 
     /// Sessions, one after the other, until the steps before have to be done again.
@@ -58,12 +66,14 @@ private:
 
     /// Waits before the next attempt as the error asks: a while, or for the operator.
     net::Task<void> pause(Error error);
+    net::Task<std::monostate> until_attempt();
     void report(const Error& error, std::chrono::milliseconds wait);
     /// Once, when the link fails before it was ever up: the doctor's rows go to the log.
     void call_doctor();
     net::Task<void> examine();
 
     net::Task<void> keep_trust_fresh();
+    net::Task<std::monostate> until_trust_is_due();
     net::Task<void> watch_dates();
     void trust_changed();
     void drop(Error why);
@@ -72,6 +82,7 @@ private:
     config::LinkConfig config_;
     Board& board_;
     Steady::time_point started_;
+    crypto::KeyMemory key_memory_;
     bool secure_;
 
     TrustList trust_;

@@ -70,7 +70,20 @@ net::Task<int> Process::run() {
                        {going_on.error().text()});
             co_return 1;
         }
-        if (!*going_on) co_return 0;
+        if (!*going_on) {
+            auto finishing = finish_enrolment();
+            co_await std::move(finishing);
+            co_return 0;
+        }
+    }
+}
+
+/// A certificate that is on its way would be lost, and the code with it (F99). tserver waits while it hears
+/// of us.
+net::Task<void> Process::finish_enrolment() {
+    while (life_ && life_->certificate_is_coming()) {
+        channel_.send(control::FromLink{control::Pong{}});
+        co_await net::sleep(loop_, look_again);
     }
 }
 
@@ -139,8 +152,9 @@ Result<void> Process::confine(const config::LinkConfig& config) {
         wanted.writable = writable_for(config.store);
     }
     if (config::listen_on(config).port < 1024) wanted.low_ports = os::LowPorts::yes;
-    if (crypto::lock_key_memory() != crypto::KeyMemory::locked)
-        confinement_ = "key memory is not locked: raise the limit for locked memory (LimitMEMLOCK); ";
+    key_memory_ = crypto::lock_key_memory();
+    if (key_memory_ != crypto::KeyMemory::locked)
+        confinement_ = "memory locked: no (key memory is not locked: raise LimitMEMLOCK); ";
     TRY(made, os::confine(wanted));
     if (!made.files) confinement_ += "files are not confined: this kernel has no Landlock; ";
     if (!made.calls) confinement_ += "system calls are not filtered in this build; ";
@@ -156,7 +170,7 @@ void Process::use(config::LinkConfig config) {
     board_ = std::make_unique<Board>(loop_, channel_, log_, config);
     board_->traffic = traffic;
     if (!confinement_.empty()) board_->note("sandbox", confinement_);
-    life_ = std::make_unique<Life>(loop_, std::move(config), *board_, started_);
+    life_ = std::make_unique<Life>(loop_, std::move(config), *board_, started_, key_memory_);
     life_->start();
 }
 

@@ -23,6 +23,7 @@ private:
     Result<void> confine(const config::LinkConfig& config);
     void use(config::LinkConfig config);
     net::Task<void> use_after_enrolment();
+    net::Task<void> finish_enrolment();
     template <class Request>
     void answer_later(std::uint32_t request, Request work);
 
@@ -31,6 +32,7 @@ private:
     log::Log& log_;
     Steady::time_point started_;
     std::string confinement_;  ///< what the sandbox lacks on this machine
+    crypto::KeyMemory key_memory_{};
     std::unique_ptr<Board> board_;
     std::unique_ptr<Life> life_;
     std::optional<config::LinkConfig> next_;  ///< waits for the end of an enrolment (F99)

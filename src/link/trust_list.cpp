@@ -89,6 +89,12 @@ net::Task<Result<bool>> TrustList::renew(const store::TrustLock& lock, std::opti
     if (std::holds_alternative<trust::Unchanged>(decision->what)) {
         lock.note_checked(wall_now());
         board_.log(log::trust_current, board_.name());
+        if (decision->confirmed && !known->confirmed) {  // by a pin that was set later
+            CO_CHECK("confirm the trust list", store_->confirm(lock));
+            CO_TRY(vouched, "load the trust list", store_->load());
+            held = std::move(vouched);
+            board_.log(log::trust_confirmed, board_.name(), {held->sha256});
+        }
         CO_TRY(changed, "load the trust list", adopt(*held));
         co_return changed;
     }

@@ -15,6 +15,7 @@ namespace {
 constexpr std::chrono::seconds between_attempts{30};
 constexpr std::chrono::hours window{24};
 constexpr std::size_t most_attempts = 20;
+const std::string key_out_name = "key-out";
 constexpr std::size_t probe_octets = 16384;  ///< more than a generation holds
 
 /// A small file of the identity's folder; nothing when there is none.
@@ -203,6 +204,15 @@ Result<void> IdentityStore::forget_pending_key() {
     CHECK(remove_if_there(*tree_, folder_ + "/pending.p12"));
     return tree_->sync_directory(folder_);
 }
+
+Result<void> IdentityStore::mark_key_out() { return os::replace(*tree_, folder_, key_out_name, {}); }
+
+Result<bool> IdentityStore::key_is_out() {
+    TRY(mark, read_optional(*tree_, folder_ + "/" + key_out_name));
+    return mark.has_value();
+}
+
+Result<void> IdentityStore::unmark_key_out() { return remove_if_there(*tree_, folder_ + "/" + key_out_name); }
 
 /// Those of the last 24 hours. A file that is not readable counts as none: it only guards against haste.
 Result<std::vector<Instant>> IdentityStore::attempts(Instant now) {

@@ -79,6 +79,13 @@ public:
     Result<std::optional<crypto::PrivateKey>> pending_key();  ///< @return as load()
     Result<void> forget_pending_key();
 
+    /// A mark that outlives the process: set durably before the public key of an enrolment goes out, taken
+    /// away when its outcome is remembered. Where it is found at the start, a code that CAPF refuses was
+    /// probably used (F21).
+    Result<void> mark_key_out();
+    Result<bool> key_is_out();
+    Result<void> unmark_key_out();
+
     /// Enrolments are limited to one in 30 s and 20 in 24 h, across restarts (F26).
     /// Zero when one may be made at `now`. Attempts dated after `now` (the clock was set back) do not count.
     Result<std::chrono::seconds> wait_before_attempt(Instant now);

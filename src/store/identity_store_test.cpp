@@ -351,6 +351,16 @@ TEST_F(IdentityStoreTest, F26_AttemptsAreLimitedAcrossRestarts) {
     EXPECT_EQ(wait(noon - seconds{172'800}), seconds{0});
 }
 
+TEST_F(IdentityStoreTest, F21_TheMarkOfAKeyThatIsOutOutlivesTheProcess) {
+    const auto is_out = [this] { return *open_at(scratch.path)->key_is_out(); };
+    EXPECT_FALSE(is_out());
+    ASSERT_TRUE(open_at(scratch.path)->mark_key_out());
+    EXPECT_TRUE(is_out());
+    ASSERT_TRUE(open_at(scratch.path)->unmark_key_out());
+    EXPECT_FALSE(is_out());
+    EXPECT_TRUE(open_at(scratch.path)->unmark_key_out()) << "nothing there is as good";
+}
+
 TEST_F(IdentityStoreTest, F19_LostWritePermissionIsNoticed) {
     const AnotherUser user{scratch.path};
     auto store = open_at(scratch.path);

@@ -16,7 +16,8 @@ Step spawned(unsigned failures, Now now, std::vector<Action> before = {}) {
 }
 
 Step asked(unsigned failures, Then then, Now now, const ChildLimits& limits) {
-    return {Stopping{failures, Urgency::asked, now + limits.ask, then}, {Action::ask_to_stop}};
+    return {Stopping{failures, Urgency::asked, now + limits.ask, then, now + limits.finish},
+            {Action::ask_to_stop}};
 }
 
 Step killed(unsigned failures, Then then, Now now, const ChildLimits& limits,
@@ -109,6 +110,11 @@ Step next(const ChildState& state, const ChildEvent& event, Steady::time_point n
             [&](const Stopping& s, const Start&) { return with(s, Then::start); },
             [&](const Stopping& s, const Restart&) { return with(s, Then::start); },
             [&](const Stopping& s, const Stop&) { return with(s, Then::stay); },
+            [&](Stopping s, const Heard&) {
+                if (s.urgency == Urgency::asked)
+                    s.until = std::max(s.until, std::min(now + limits.ask, s.latest));
+                return Step{s, {}};
+            },
             [&](const Stopping& s, const Exited& e) { return ended(s, e.luck, now, limits); },
             [&](const Stopping& s, const Due&) { return more_urgent(s, now, limits); },
 

@@ -14,6 +14,7 @@ struct ChildLimits {
     std::chrono::milliseconds ping_every{5'000};
     std::chrono::milliseconds silence{20'000};  ///< a process that says nothing for longer is killed
     std::chrono::milliseconds ask{1'200};       ///< between the stop frame and SIGTERM
+    std::chrono::milliseconds finish{8'000};    ///< the same while it speaks on: it ends an enrolment (F99)
     std::chrono::milliseconds term{400};        ///< between SIGTERM and SIGKILL: a stop takes less than 2 s
     std::chrono::milliseconds first_restart{100};
     std::chrono::milliseconds restart{1'000};  ///< upper bound of the second wait, then doubled
@@ -49,6 +50,7 @@ struct Stopping {
     Urgency urgency;
     Steady::time_point until;  ///< of this urgency
     Then then;
+    Steady::time_point latest{};  ///< no word of the process moves `until` behind this
 };
 using ChildState = std::variant<Stopped, Starting, Running, Waiting, Stopping>;
 

@@ -151,6 +151,18 @@ TEST(ChildState, AStopTakesLessThanTwoSecondsHoweverStubbornTheProcess) {
     EXPECT_LT(now - t0, 2s);
 }
 
+TEST(ChildState, F99_AProcessThatSpeaksWhileItStopsIsGivenTimeButNotForEver) {
+    auto state = next(running, Stop{}, t0).state;
+    auto now = t0;
+    for (; now < t0 + 7s; now += 500ms) {
+        state = next(state, Heard{}, now).state;
+        EXPECT_GT(*due(state), now + 500ms);
+    }
+    while (*due(state) > now) state = next(state, Heard{}, now += 100ms).state;
+    EXPECT_EQ(now - t0, ChildLimits{}.finish);
+    EXPECT_EQ(next(state, Due{}, now).actions, std::vector{terminate});
+}
+
 TEST(ChildState, AnyFrameFeedsTheWatchdog) {
     const auto fed = next(silent, Heard{}, t0);
     EXPECT_EQ(text(next(fed.state, Due{}, t0 + 19s).state), "running 2");

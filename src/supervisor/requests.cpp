@@ -111,7 +111,12 @@ Result<json::object> Requests::answer_link(const json::object& request) {
     TRY(what, text_in(request, "do"));
     TRY(link, supervisor_.link(name));
     if (what == "start") {
-        link->tell(Start{});
+        // A process that waits for the operator has stopped its link by itself: it begins anew.
+        if (link->status().state == control::LinkState::stopped && !link->stopped()) {
+            link->tell(Restart{});
+        } else {
+            link->tell(Start{});
+        }
     } else if (what == "stop") {
         link->tell(Stop{});
     } else if (what == "restart") {
