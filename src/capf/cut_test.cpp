@@ -2,6 +2,8 @@
 // success, a failure that may be tried again with the same code, or the named "code probably used".
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "tests/support/capf_script.hpp"
 
 namespace tserver::capf {
@@ -54,6 +56,8 @@ TEST_P(EveryCut, OfWhatTheServerSaysEndsInTheRightClass) {
         expect(play, enrolled, cut >= ends[1], cut >= ends[2]);
         if (HasFatalFailure()) return;
     }
+    std::printf("version %u: cut at %zu places of what the server says\n", GetParam().version,
+                all.size() + 1);
 }
 
 TEST_P(EveryCut, OfWhatWeSayEndsInTheRightClass) {
@@ -75,6 +79,7 @@ TEST_P(EveryCut, OfWhatWeSayEndsInTheRightClass) {
         expect(play, enrolled, cut >= key_begins, cut >= key_ends);
         if (HasFatalFailure()) return;
     }
+    std::printf("version %u: cut at %zu places of what we say\n", GetParam().version, all + 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(, EveryCut,
