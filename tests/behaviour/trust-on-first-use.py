@@ -42,7 +42,7 @@ class FirstUse(unittest.TestCase):
         link = self.site.wait("stopped", lambda s: s["links"][0]["state"] == "stopped", 60)["links"][0]
         self.assertEqual(link["reason"]["fault"], "CTL_PIN_MISMATCH")
         self.assertEqual(self.site.counts()["cti_accepted"], 0)
-        self.assertEqual(self.site.counts()["capf_connections"], 0)
+        self.assertEqual(self.site.counts()["capf_sessions"], 0)
         self.assertEqual(self.site.stop_tserver(), 0)
 
         del options["link-tls"]["tls-ctl-fingerprint"]
