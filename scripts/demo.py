@@ -91,6 +91,25 @@ def lose_ctimanager(site):
     return told_after, status["links"][0]["times"]["recovery_ms"]
 
 
+def indented(text):
+    return "   " + text.rstrip().replace("\n", "\n   ")
+
+
+def renew_certificates(site):
+    """The night's classic: new CallManager certificates, and nobody updated the list. What the operator reads; then it is mended."""
+    for node in (1, 2):
+        site.tell_cluster(f"list renew-only {node}")
+    site.tell_cluster("cti drop")
+    site.wait("every link names it", lambda s: all((link["reason"] or {}).get("fault") == "CTL_NOT_UPDATED" for link in s["links"]),
+              60)
+    _, rows, _ = site.ctl("doctor", "--config", site.config, site.names[0])
+    say(indented(rows))
+    mended = time.monotonic()
+    site.tell_cluster("list update")
+    site.wait_up(within=90)
+    say(f"   the administrator updates the list; all links are up again by themselves after {time.monotonic() - mended:.1f} s")
+
+
 def start(site, codes):
     options = site.options()
     for name in site.names:
@@ -136,9 +155,12 @@ def main():
             sys.exit("a restart must not ask CAPF")
         carry(site)
 
-        step(6, "tserverctl status")
+        step(6, "The CallManager certificates are renewed, the list is not: tserverctl doctor")
+        renew_certificates(site)
+
+        step(7, "tserverctl status")
         _, table, _ = site.ctl("status")
-        say("   " + table.replace("\n", "\n   "))
+        say(indented(table))
         summary(site, cold, warm, told, recovery)
         if stay:
             hold(site)
