@@ -19,10 +19,13 @@ constexpr auto fetch_limit = 3500ms;
 constexpr auto clock_tolerance = 5min;
 constexpr std::string_view tls_is_off = "TLS is off for this link";
 
-/// Whether a time service keeps the clock (adjtimex(2)).
-bool clock_is_kept() {
+/// Whether a time service keeps the clock (adjtimex(2)); nothing where the system does not tell.
+std::string clock_keeper() {
     timex about{};
-    return ::ntp_adjtime(&about) != TIME_ERROR;
+    const int state = ::ntp_adjtime(&about);
+    if (state < 0) return {};
+    return state == TIME_ERROR ? ", the system knows of no time service that keeps it"
+                               : ", kept by a time service";
 }
 
 std::string ahead_of(Instant now, Instant than, std::string_view witness) {
@@ -170,9 +173,7 @@ void Examination::clock() {
     if (secure_) note_created();
     if (not_before_this_ && now_ + clock_tolerance < *not_before_this_)
         return fail(Step::clock, {Fault::CLOCK, ahead_of(now_, *not_before_this_, clock_witness_), {}});
-    pass(Step::clock, fmt::format("{}, {}", rfc3339(now_),
-                                  clock_is_kept() ? "kept by a time service"
-                                                  : "the system knows of no time service that keeps it"));
+    pass(Step::clock, rfc3339(now_) + clock_keeper());
 }
 
 net::Task<void> Examination::fetch() {

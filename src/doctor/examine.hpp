@@ -12,11 +12,17 @@
 
 namespace tserver::doctor {
 
+enum class AskedBy : std::uint8_t {
+    operator_,
+    link,  ///< by itself, when it fails to come up: CAPF is met only if the trouble lies with an enrolment
+};
+
 struct Patient {
     config::LinkConfig link;
     /// What a running tserver says of the link; nothing when none runs: then its identity is tried itself,
     /// under the store's lock.
     std::optional<control::LinkStatus> running{};
+    AskedBy asked_by = AskedBy::operator_;
 };
 
 /// Less than fifteen seconds, whatever is silent.

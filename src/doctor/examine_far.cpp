@@ -35,6 +35,10 @@ net::Task<std::optional<Error>> early_end(net::Loop& loop, net::FarSide& far) {
     }
 }
 
+bool in_enrolment(const std::optional<control::LinkStatus>& link) {
+    return link && link->reason && static_cast<unsigned>(link->reason->fault) / 1000 == 3;
+}
+
 std::string held_by_link(const control::LinkStatus& link) {
     auto seen = fmt::format("{} since {}", text(link.state), rfc3339(link.since));
     if (link.ctimanager) seen += " with " + *link.ctimanager;
@@ -59,6 +63,8 @@ net::Task<Look> Examination::look(Endpoint server, std::chrono::milliseconds mos
 net::Task<void> Examination::capf() {
     const auto* list = working_list();
     if (list == nullptr) co_return skip(Step::capf, std::string{without_list});
+    if (patient_.asked_by == AskedBy::link && !in_enrolment(patient_.running))
+        co_return skip(Step::capf, "the trouble is not with an enrolment: CAPF is left alone");
     if (out_of_time(Step::capf)) co_return;
     auto looking = look({*patient_.link.capf_host, *patient_.link.capf_port}, capf_limit);
     const auto seen = co_await std::move(looking);

@@ -173,7 +173,7 @@ void Life::call_doctor() {
 }
 
 net::Task<void> Life::examine() {
-    doctor::Patient patient{config_, board_.status()};
+    doctor::Patient patient{config_, board_.status(), doctor::AskedBy::link};
     auto examining = doctor::examine(loop_, std::move(patient));
     const auto rows = co_await std::move(examining);
     for (const auto& each : rows) {

@@ -33,7 +33,7 @@ class TrustFaults(unittest.TestCase):
                 site.tell_cluster(f"clear {before}")
             before = menu.split("=")[0]
             self.named.add(fault, f"fault {menu}", self.site.called(fault), "status")
-        self.assertEqual(site.counts()["capf_connections"], 0)
+        self.assertEqual(site.counts()["capf_sessions"], 0)
         self.named.check(self)
 
     def test_a_pin_of_another_cluster(self):
