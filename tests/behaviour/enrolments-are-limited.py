@@ -1,6 +1,7 @@
 # Promise: one enrolment in 30 seconds for a link, whoever asks and however often tserver is started anew: the next one is
 # refused with ENROL_TOO_OFTEN and the time to wait, CAPF hears nothing of it, and a link that waits for its turn enrols by
-# itself when it has come (F26). A limit is no reason to lose a session that works.
+# itself when it has come (F26), by the clock that goes on while the machine sleeps (F33). A limit is no reason to lose a
+# session that works.
 # Could break: a limit that a restart forgets, one that `link enrol` passes by, a profile that the cluster locks.
 import re
 import unittest
