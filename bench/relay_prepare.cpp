@@ -67,7 +67,7 @@ Result<crypto::Certificate> fetch_certificate(const Asked& asked, const crypto::
         loop.stop();
     };
     const net::Job asking{ask()};
-    if (asking.running()) loop.run();
+    loop.run();
     return out;
 }
 

@@ -14,6 +14,7 @@ namespace tserver::link {
 namespace {
 
 constexpr auto look_again = std::chrono::milliseconds{100};
+constexpr auto enrolment_rest = std::chrono::seconds{10};  ///< longer than tserver waits before SIGTERM
 
 net::Task<void> answer(control::Channel& channel, std::uint32_t request,
                        net::Task<Result<std::string>> work) {
@@ -81,7 +82,8 @@ net::Task<int> Process::run() {
 /// A certificate that is on its way would be lost, and the code with it (F99). tserver waits while it hears
 /// of us.
 net::Task<void> Process::finish_enrolment() {
-    while (life_ && life_->certificate_is_coming()) {
+    const auto until = Steady::now() + enrolment_rest;
+    while (life_ && life_->certificate_is_coming() && Steady::now() < until) {
         channel_.send(control::FromLink{control::Pong{}});
         co_await net::sleep(loop_, look_again);
     }

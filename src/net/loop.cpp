@@ -48,8 +48,8 @@ void Loop::remove(int descriptor, Watch& watch) noexcept {
 }
 
 void Loop::run() {
-    stopping_ = false;
     while (!stopping_) turn(std::chrono::milliseconds::max());
+    stopping_ = false;
 }
 
 void Loop::turn(std::chrono::milliseconds limit) {

@@ -59,7 +59,7 @@ public:
     void change(int descriptor, Watch& watch, std::uint32_t events);
     void remove(int descriptor, Watch& watch) noexcept;
 
-    /// Runs until stop().
+    /// Runs until stop(); not at all when that was called before, as by a task that ended without waiting.
     void run();
     void stop() noexcept { stopping_ = true; }
     /// One wait and what came of it; waits at most `limit`.

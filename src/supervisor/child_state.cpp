@@ -142,9 +142,11 @@ ChildLimits limits_for(std::size_t links) {
     ChildLimits out;
     constexpr std::chrono::milliseconds apart{100};
     constexpr std::chrono::milliseconds longest{30'000};
-    const auto patience = out.silence - out.ping_every;
-    out.ping_every =
-        std::clamp(apart * static_cast<int>(std::min<std::size_t>(links, 1000)), out.ping_every, longest);
+    constexpr std::chrono::milliseconds share{500};  // of the processors, when all links enrol at once
+    constexpr std::chrono::milliseconds most_patience{60'000};
+    const auto count = static_cast<int>(std::min<std::size_t>(links, 1000));
+    const auto patience = std::clamp(share * count, out.silence - out.ping_every, most_patience);
+    out.ping_every = std::clamp(apart * count, out.ping_every, longest);
     out.silence = out.ping_every + patience;
     return out;
 }

@@ -187,7 +187,7 @@ struct LimitsCase {
 
 TEST(ChildLimitsTest, AskHundredsOfLinksTenASecondInAll) {
     using namespace std::chrono_literals;
-    const LimitsCase rows[] = {{0, 5s, 20s}, {50, 5s, 20s}, {200, 20s, 35s}, {999, 30s, 45s}};
+    const LimitsCase rows[] = {{0, 5s, 20s}, {30, 5s, 20s}, {50, 5s, 30s}, {200, 20s, 80s}, {999, 30s, 90s}};
     for (const auto& row : rows) {
         const auto limits = limits_for(row.links);
         EXPECT_EQ(limits.ping_every, row.ping_every) << row.links;

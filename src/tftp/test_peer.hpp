@@ -88,7 +88,7 @@ T run_to_end(net::Loop& loop, net::Task<T> task) {
         loop.stop();
     };
     net::Job job{keep(std::move(task))};
-    if (!result) loop.run();
+    loop.run();
     return *std::move(result);
 }
 

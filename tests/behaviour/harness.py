@@ -153,8 +153,33 @@ class Site:
                 print(f"--- {log.name} ---\n{log.read_text(errors='replace')[-6000:]}", file=sys.stderr)
         for program in reversed(self.programs):
             program.end()
+        left = self.end_left_behind()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.slot.file.close()
+        if left and kind is None:
+            raise AssertionError(f"these processes of the test outlived their tserver: {left}")
+
+    def left_behind(self, log=""):
+        """Pids of processes that still write to this log of the site, or to any."""
+        out = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(entry / "fd/2").startswith(f"{self.directory}/{log}"):
+                    out.append(int(entry.name))
+            except OSError:
+                continue  # ended meanwhile, a zombie, or another user's
+        return out
+
+    def end_left_behind(self):
+        """After every program has ended its links end too, soon; the others are ended here and named."""
+        try:
+            wait_for("every process of the site to end", lambda: not self.left_behind(), 15)
+            return []
+        except AssertionError:
+            left = self.left_behind()
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            return left
 
     # --- the cluster -------------------------------------------------------------------------------------------
 

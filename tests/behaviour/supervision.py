@@ -4,10 +4,12 @@
 # leaves a zombie or an orphan, a stop that waits for a process that does not listen any more.
 import os
 import signal
+import socket
+import subprocess
 import time
 import unittest
 
-from harness import Site, gone, receive, wait_for
+from harness import PROGRAMS, Site, gone, receive, wait_for
 
 
 class Supervision(unittest.TestCase):
@@ -50,6 +52,27 @@ class Supervision(unittest.TestCase):
         self.site.tserver.wait()
         for name, pid in before.items():
             wait_for(f"{name} has ended by itself", lambda pid=pid: gone(pid), 5)
+        self.site.start_tserver()
+        self.site.wait_up("plain")
+
+    def test_a_link_process_whose_tserver_is_gone_before_it_looks_ends_at_once(self):
+        theirs, ours = socket.socketpair()
+        ours.close()
+        with theirs:
+            link = subprocess.Popen(["sh", "-c", f'exec "$0" alone 3<&{theirs.fileno()}', PROGRAMS / "tserver-link"],
+                                    pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
+        self.addCleanup(link.kill)
+        self.assertEqual(link.wait(timeout=10), 0)
+
+    def test_tserver_killed_while_links_start_leaves_none_behind(self):
+        for moment in range(6):
+            self.site.tserver.signal(signal.SIGKILL)
+            self.site.tserver.wait()
+            begun = self.site.start_tserver()
+            time.sleep(0.02 * moment)  # each time a little later in the start
+            begun.signal(signal.SIGKILL)
+            begun.wait()
+        wait_for("no link process of this site is left", lambda: not self.site.left_behind("tserver.log"), 10)
         self.site.start_tserver()
         self.site.wait_up("plain")
 
