@@ -33,7 +33,7 @@ class OneOwner(unittest.TestCase):
         self.assertEqual(site.link()["state"], "up")
         with site.application() as application:
             self.assertEqual(exchange(application, b"undisturbed"), b"undisturbed")
-        self.assertEqual(site.counts()["cti_sessions"], sessions)
+            self.assertEqual(site.counts()["cti_sessions"], sessions)
         self.assertEqual(site.stop_tserver(), 0)
         site.control = second_control
         site.wait_up()
