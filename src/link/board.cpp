@@ -44,6 +44,12 @@ void Board::unnote(const std::string& topic) {
     if (notes_.erase(topic) > 0) edit();
 }
 
+void Board::publish() {
+    if (!armed()) return;
+    disarm();
+    due();
+}
+
 void Board::report_traffic() {
     if (status_.bytes.to_ctimanager != traffic.to_ctimanager ||
         status_.bytes.to_application != traffic.to_application) {

@@ -26,6 +26,8 @@ public:
     void note(const std::string& topic, const std::string& text);
     void unnote(const std::string& topic);
 
+    /// Reports now what has not been reported: an answer that follows finds tserver knowing it.
+    void publish();
     /// Reports now if traffic has moved since the last report.
     void report_traffic();
 

@@ -16,9 +16,10 @@ namespace {
 constexpr auto look_again = std::chrono::milliseconds{100};
 constexpr auto enrolment_rest = std::chrono::seconds{10};  ///< longer than tserver waits before SIGTERM
 
-net::Task<void> answer(control::Channel& channel, std::uint32_t request,
+net::Task<void> answer(control::Channel& channel, Board& board, std::uint32_t request,
                        net::Task<Result<std::string>> work) {
     auto outcome = co_await std::move(work);
+    board.publish();
     control::FromLink message{control::Answer{request, std::move(outcome)}};
     channel.send(message);
 }
@@ -128,7 +129,7 @@ void Process::answer_later(std::uint32_t request, Request work) {
         channel_.send(control::FromLink{control::Answer{request, std::move(not_yet)}});
         return;
     }
-    answering_.emplace_back(answer(channel_, request, work()));
+    answering_.emplace_back(answer(channel_, *board_, request, work()));
 }
 
 Result<void> Process::configure(const control::Configure& order) {

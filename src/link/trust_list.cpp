@@ -53,7 +53,7 @@ net::Task<Result<bool>> TrustList::refresh(std::chrono::seconds fresh_for) {
     CO_TRY(lock, "fetch the trust list", co_await std::move(locking));
     CO_TRY(held, "load the trust list", store_->load());
     const auto now = wall_now();
-    if (held && held->checked && *held->checked <= now && now - *held->checked <= fresh_for)
+    if (held && held->checked && *held->checked <= now && now - *held->checked < fresh_for)
         co_return adopt(*held);
 
     auto renewing = renew(lock, std::move(held));

@@ -17,8 +17,8 @@ public:
     /// @return the faults of the store, of TFTP and of the list
     net::Task<Result<void>> ensure();
 
-    /// Asks the cluster, unless another link has done so within `fresh_for`. On any failure the held list
-    /// stays in use and the status says so.
+    /// Asks the cluster, unless another link has done so less than `fresh_for` ago (0: in any case). On any
+    /// failure the held list stays in use and the status says so.
     /// @return true when the list has changed
     net::Task<Result<bool>> refresh(std::chrono::seconds fresh_for);
 
