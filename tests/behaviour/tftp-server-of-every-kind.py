@@ -10,7 +10,7 @@ SURVIVED = ("tftp-drop=10", "tftp-duplicate=50", "tftp-reorder=50", "tftp-delay=
             "tftp-stranger", "tftp-replaced@1", "tftp-wrong-tsize@1")
 BROKEN = {
     "tftp-down": (10, "nothing listens"), "tftp-error=2": (10, "TFTP_REFUSED"), "tftp-error-no-nul": (10, "CTL_NOT_FOUND"),
-    "tftp-wrong-blksize=700": (10, "TFTP_PROTOCOL"), "tftp-other-address": (10, "only the address that was asked is believed"),
+    "tftp-wrong-blksize=700": (10, "TFTP_PROTOCOL"), "tftp-unasked-option": (10, "was not asked"), "tftp-other-address": (10, "only the address that was asked is believed"),
     "tftp-endless": (10, "goes on behind them"), "tftp-wrong-tsize": (10, "TFTP_PROTOCOL")}
 
 
