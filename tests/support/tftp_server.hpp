@@ -133,7 +133,7 @@ private:
             transfer.number == 65'535 ? traits_.after_wrap : static_cast<std::uint16_t>(transfer.number + 1);
         transfer.ended = size < transfer.block_size;
         Writer packet;
-        packet.u16(3).u16(transfer.number).bytes(ByteView{file_}.subspan(from, size));
+        packet.reserve(4 + size).u16(3).u16(transfer.number).bytes(ByteView{file_}.subspan(from, size));
         return send(port, transfer, packet.take(), now);
     }
 
