@@ -31,13 +31,15 @@ Result<void> check_clock(Instant now) {
 
 }  // namespace
 
-ClientIdentity::ClientIdentity(net::Loop& loop, const config::LinkConfig& config, Board& board)
-    : loop_{loop}, config_{config}, board_{board} {}
+ClientIdentity::ClientIdentity(net::Loop& loop, const config::LinkConfig& config, Board& board,
+                               unsigned rounds)
+    : loop_{loop}, config_{config}, board_{board}, rounds_{rounds} {}
 
 Result<void> ClientIdentity::open() {
     if (store_) return {};
-    TRY(opened,
-        store::IdentityStore::open(config_.store.string(), *config_.instance_id, *config_.passphrase));
+    TRY(tree, os::open_tree(config_.store.string(), os::Access::read_write));
+    TRY(opened, store::IdentityStore::open(std::move(tree), *config_.instance_id, *config_.passphrase,
+                                           store::this_host(), rounds_));
     store_ = std::move(opened);
     return {};
 }

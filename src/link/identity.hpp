@@ -10,7 +10,9 @@ namespace tserver::link {
 
 class ClientIdentity final : capf::KeyKeeper {
 public:
-    ClientIdentity(net::Loop& loop, const config::LinkConfig& config, Board& board);
+    /// @param rounds  work factor of what is written; tests that write thousands of times take less
+    ClientIdentity(net::Loop& loop, const config::LinkConfig& config, Board& board,
+                   unsigned rounds = crypto::stretch_rounds);
 
     /// A certificate to work with: the stored one while it is valid and no new code is given, otherwise a new
     /// one from CAPF. When that fails, a stored one that is still valid is used.
@@ -54,6 +56,7 @@ private:
     net::Loop& loop_;
     const config::LinkConfig& config_;
     Board& board_;
+    unsigned rounds_;
     std::optional<store::IdentityStore> store_;
     bool loaded_ = false;
     std::optional<crypto::Identity> identity_;
