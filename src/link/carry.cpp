@@ -15,7 +15,9 @@ constexpr auto listen_again = std::chrono::seconds{2};
 
 std::string how_text(const net::RelayEnd& end) {
     switch (end.how) {
-        case How::application_left: return "application left";
+        case How::application_left:
+            return end.failure ? "application left, then CTIManager failed: " + end.failure->detail
+                               : "application left";
         case How::ctimanager_left: return "CTIManager closed";
         case How::ctimanager_torn: return "CTIManager closed without close_notify";
         case How::ctimanager_failed: return "CTIManager failed: " + end.detail;

@@ -24,7 +24,7 @@ struct Pulled {
 class FarSide {
 public:
     static constexpr std::size_t pull_room = 64 * 1024;
-    static constexpr std::size_t push_room = 64 * 1024;
+    static constexpr std::size_t push_room = 56 * 1024;
 
     virtual ~FarSide() = default;
 

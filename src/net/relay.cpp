@@ -150,14 +150,19 @@ void Relay::far_broken() {
 
 void Relay::far_gone(Got got) {
     if (got == Got::torn) ++count_.unclean_closes;
-    if (up_ended_) return finish(RelayEnd::How::application_left, "closed by the application");
+    const bool cut = broken_ || got == Got::failed;
+    if (up_ended_) {
+        finish(RelayEnd::How::application_left, "closed by the application");
+        if (cut) end_->failure = broken_ ? *broken_ : far_.failure();
+        return;
+    }
     if (got == Got::ended && !broken_) {
         down_ended_ = true;
         shutdown(application_.get(), SHUT_WR);
         return half_closed();
     }
     const auto failure = broken_ ? *broken_ : far_.failure();
-    if (got == Got::torn && !broken_) return finish(RelayEnd::How::ctimanager_torn, failure.detail);
+    if (!cut) return finish(RelayEnd::How::ctimanager_torn, failure.detail);
     finish(RelayEnd::How::ctimanager_failed, failure.detail);
     end_->failure = failure;
 }
@@ -245,7 +250,7 @@ Task<RelayEnd> Relay::run() {
         auto parting = bounded(drain_far(), limits_.half_open);
         co_await std::move(parting);
     }
-    if (how == How::ctimanager_torn || how == How::ctimanager_failed) {
+    if (how == How::ctimanager_torn || end_->failure) {
         auto parting = bounded(drain_application(), limits_.half_open);
         co_await std::move(parting);
     }
@@ -253,7 +258,7 @@ Task<RelayEnd> Relay::run() {
         shutdown(application_.get(), SHUT_WR);
         auto parting = bounded(outwait_application(), limits_.farewell);
         co_await std::move(parting);
-    } else if (how != How::application_left && how != How::ctimanager_left) {
+    } else if (end_->failure || (how != How::application_left && how != How::ctimanager_left)) {
         reset_on_close(application_.get());
     }
     application_.reset();

@@ -2,7 +2,7 @@
 // them goes.
 //
 // Both half-closes are kept; what was received before an end or a reset is delivered first; buffers are
-// bounded (64 KiB each way here, as much again in the TLS stream), and a side that does not read stops the
+// bounded (256 KiB of a session, half of it in the TLS stream), and a side that does not read stops the
 // other from being read. On the way of a message nothing is allocated, no timer is armed and epoll is not
 // told anything.
 #pragma once
@@ -35,7 +35,9 @@ struct RelayEnd {
     };
     How how;
     std::string detail;
-    std::optional<TlsFailure> failure;  ///< with ctimanager_failed
+    /// With ctimanager_failed; with application_left when the far side failed behind the application's FIN,
+    /// so that what the application has read may not be all: it is told by a reset.
+    std::optional<TlsFailure> failure;
 };
 
 class Relay {

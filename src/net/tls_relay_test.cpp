@@ -125,7 +125,7 @@ TEST_P(RelayTest, F49_an_application_that_dies_ends_the_far_side_properly) {
     const auto end = run(
         [&] {
             application.send(as_bytes("last words"));
-            while (!application.drained()) std::this_thread::yield();
+            application.drain();
             Bytes greeting;
             application.receive(greeting, 5);  // all of ours has been passed on by now
             application.reset();
@@ -159,7 +159,7 @@ TEST_P(RelayTest, F51_everything_before_a_reset_reaches_a_slow_application_that_
         },
         [&] {
             far->send(text);
-            while (!far->drained()) std::this_thread::yield();
+            far->drain();
             far->reset();
             reset_sent = true;
         });
@@ -182,12 +182,32 @@ TEST_P(RelayTest, an_application_that_resets_while_the_rest_is_delivered_ends_th
         },
         [&] {
             far->send(text);
-            while (!far->drained()) std::this_thread::yield();
+            far->drain();
             far->reset();
         },
         {}, {});
     EXPECT_EQ(end.how, How::ctimanager_failed);
     EXPECT_LT(Steady::now() - begin, 10s);
+}
+
+TEST_P(RelayTest, F50_an_application_that_has_ended_is_reset_when_its_answer_is_cut_off) {
+    Bytes down, up;
+    Seen app_ended = Seen::nothing;
+    const auto end = run(
+        [&] {
+            application.end();
+            app_ended = application.receive_all(down);
+        },
+        [&] {
+            far->receive_all(up);
+            far->send(as_bytes("half an ans"));
+            far->drain();
+            far->reset();
+        });
+    EXPECT_EQ(as_text(down), "half an ans");
+    EXPECT_EQ(app_ended, Seen::reset);
+    EXPECT_EQ(end.how, How::application_left);
+    EXPECT_TRUE(end.failure);
 }
 
 TEST_P(RelayTest, a_tls_hello_of_the_application_is_named_and_not_passed_on) {

@@ -126,9 +126,13 @@ public:
 
     /// Ends our side properly: close_notify with TLS, then FIN.
     void end() {
-        while (ssl_ && SSL_shutdown(ssl_.get()) < 0 && SSL_want_write(ssl_.get())) {
-            if (!wait(POLLOUT, patience_ms)) break;
-        }
+        // Only the error of this call tells a full socket from a dead one.
+        const auto blocked = [this] {
+            ERR_clear_error();
+            const int done = SSL_shutdown(ssl_.get());
+            return done < 0 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_WRITE;
+        };
+        while (ssl_ && blocked() && wait(POLLOUT, patience_ms)) {}
         ERR_clear_error();
         tear();
     }
@@ -143,6 +147,11 @@ public:
     [[nodiscard]] bool drained() const {
         int left = 0;
         return ioctl(socket_.get(), SIOCOUTQ, &left) != 0 || left == 0;
+    }
+    /// Until the other end has taken everything or is gone: after a reset the count stays where it was.
+    void drain() const {
+        const auto until = std::chrono::steady_clock::now() + patience;
+        while (!drained() && !wait(0, 1) && std::chrono::steady_clock::now() < until) {}
     }
     bool wait(short events, int limit_ms) const {
         pollfd one{socket_.get(), events, 0};

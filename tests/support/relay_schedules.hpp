@@ -98,6 +98,7 @@ inline Schedule random_schedule(std::uint64_t seed) {
 struct SideSaw {
     Bytes received;
     Peer::Seen ended = Peer::Seen::nothing;  ///< nothing: still open when time was up
+    bool write_failed = false;  ///< the system tells of a reset once: to the write or to the read
 };
 
 /// Plays one side to its end.
@@ -127,7 +128,7 @@ inline SideSaw play(Peer& peer, const SidePlan& plan) {
                 continue;
             }
             const auto n = peer.write(ByteView{text}.subspan(sent, std::min(p.at_once, p.octets - done)));
-            if (n < 0) broken = true;
+            if (n < 0) broken = saw.write_failed = true;
             moved = moved || n > 0;
             done += static_cast<std::size_t>(std::max(n, 0L));
             sent += static_cast<std::size_t>(std::max(n, 0L));
@@ -177,6 +178,10 @@ inline std::string compare(const Schedule& schedule, const SideSaw& application,
         if (end.how != net::RelayEnd::How::ctimanager_left && end.how != net::RelayEnd::How::application_left)
             return "ended as " + std::to_string(static_cast<int>(end.how)) + " " + end.detail;
         if (count.unclean_closes != 0) return "counted an unclean close";
+    }
+    if (application_stays && schedule.far.ending == Ending::reset && application.ended != Seen::reset &&
+        !application.write_failed) {
+        return "the application was told of a proper end where the far side was reset";
     }
     if (application_stays && schedule.far.ending == Ending::tear && !far_ends && count.unclean_closes != 1) {
         return "an end without close_notify was not counted";
