@@ -230,10 +230,13 @@ TEST_F(TftpServerTest, RollsBlockNumbersOverToNoughtOrToOne) {
         client.packet();
         client.ack(0);
         std::uint16_t last = 0;
-        for (int block = 1; block <= 65536; ++block) {
+        for (int block = 1; block <= 65536;) {
             const auto data = client.packet();
             ASSERT_GE(data.size(), 4U) << "block " << block;
-            last = *Reader{as_bytes(data).subspan(2)}.u16();
+            const auto number = *Reader{as_bytes(data).subspan(2)}.u16();
+            if (number == last) continue;  // sent again: on a busy machine our acknowledgement came late
+            last = number;
+            ++block;
             client.ack(last);
         }
         EXPECT_EQ(last, to_one ? 1 : 0);

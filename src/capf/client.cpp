@@ -15,12 +15,9 @@ Task<Result<os::Fd>> connect(net::Loop& loop, const Endpoint& server, std::chron
     auto connecting = net::within(loop, all, net::connect(loop, server.host, server.port, each));
     auto socket = co_await std::move(connecting);
     if (socket) co_return socket;
-    auto& error = socket.error();
-    if (error.fault == Fault::CTI_REFUSED || error.fault == Fault::CTI_UNREACHABLE ||
-        error.fault == Fault::TIMED_OUT) {
-        error.fault = Fault::CAPF_UNREACHABLE;
-    }
-    co_return socket;
+    auto error = net::of_other_server(std::move(socket).error(), Fault::CAPF_UNREACHABLE);
+    if (error.fault == Fault::TIMED_OUT) error.fault = Fault::CAPF_UNREACHABLE;
+    co_return tl::unexpected(std::move(error));
 }
 
 Result<void> is_listed(const crypto::Certificate& shown,

@@ -2,27 +2,21 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
 #include "cli/app.hpp"
+#include "tests/support/page.hpp"
 
 namespace tserver::cli {
 namespace {
 
 TEST(FaultCatalogue, TheCommittedPageIsTheGeneratedOne) {
-    std::ifstream file{TSERVER_TEST_DATA "/../../doc/faults.md"};
-    std::ostringstream committed;
-    committed << file.rdbuf();
-    EXPECT_EQ(committed.str(), faults_document())
+    EXPECT_EQ(test::committed_page("faults.md"), faults_document())
         << "doc/faults.md is behind the table: tserverctl faults --markdown > doc/faults.md";
 }
 
 TEST(MessageCatalogue, TheCommittedPageIsTheGeneratedOne) {
-    std::ifstream file{TSERVER_TEST_DATA "/../../doc/messages.md"};
-    std::ostringstream committed;
-    committed << file.rdbuf();
-    EXPECT_EQ(committed.str(), messages_document())
+    EXPECT_EQ(test::committed_page("messages.md"), messages_document())
         << "doc/messages.md is behind the table: tserverctl messages --markdown > doc/messages.md";
 }
 

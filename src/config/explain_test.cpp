@@ -1,9 +1,7 @@
 #include "config/explain.hpp"
 
 #include <gtest/gtest.h>
-
-#include <fstream>
-#include <sstream>
+#include "tests/support/page.hpp"
 
 namespace tserver::config {
 namespace {
@@ -90,10 +88,7 @@ TEST(Explain, ListsEveryOption) {
 }
 
 TEST(OptionsDocument, F73_CommittedOneIsTheGeneratedOne) {
-    std::ifstream file{TSERVER_TEST_DATA "/../../doc/options.md"};
-    std::stringstream committed;
-    committed << file.rdbuf();
-    EXPECT_EQ(committed.str(), options_document())
+    EXPECT_EQ(test::committed_page("options.md"), options_document())
         << "make it anew: tserverctl config explain --markdown > doc/options.md";
 }
 

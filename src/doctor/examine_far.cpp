@@ -68,12 +68,8 @@ net::Task<void> Examination::capf() {
     if (out_of_time(Step::capf)) co_return;
     auto looking = look({*patient_.link.capf_host, *patient_.link.capf_port}, capf_limit);
     const auto seen = co_await std::move(looking);
-    if (seen.unconnected) {
-        auto error = *seen.unconnected;
-        if (error.fault == Fault::CTI_UNREACHABLE || error.fault == Fault::CTI_REFUSED)
-            error.fault = Fault::CAPF_UNREACHABLE;
-        co_return fail(Step::capf, error);
-    }
+    if (seen.unconnected)
+        co_return fail(Step::capf, net::of_other_server(*seen.unconnected, Fault::CAPF_UNREACHABLE));
     if (seen.failure) co_return fail(Step::capf, net::as_capf_error(*seen.failure));
     const auto& shown = *seen.shown;
     if (!trust::trusts_capf(*list, shown.leaf)) {

@@ -15,6 +15,7 @@ void set(int socket, int level, int option, T value) noexcept {
 tl::unexpected<Error> refused(const Address& to, int error) {
     const auto detail = fmt::format("{}: {}", to.str(), os::reason(error));
     if (error == ECONNREFUSED) return fail(Fault::CTI_REFUSED, detail);
+    if (error == ECONNRESET) return fail(Fault::CTI_CLOSED, detail);  // taken, and ended before we looked
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == EADDRNOTAVAIL) {
         return fail(Fault::OUT_OF_RESOURCES, detail);
     }
@@ -40,6 +41,13 @@ int pending_error(int socket) noexcept {
     int error = 0;
     socklen_t length = sizeof error;
     return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+Error of_other_server(Error error, Fault unreachable) {
+    const bool far_end = error.fault == Fault::CTI_REFUSED || error.fault == Fault::CTI_UNREACHABLE ||
+                         error.fault == Fault::CTI_CLOSED;
+    if (far_end) error.fault = unreachable;
+    return error;
 }
 
 Task<Result<os::Fd>> connect(Loop& loop, Address to, std::chrono::milliseconds limit) {

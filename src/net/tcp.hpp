@@ -16,13 +16,16 @@ struct DeadPeer {
 };
 
 /// A connected, non-blocking stream socket with TCP_NODELAY.
-/// @return CTI_REFUSED (nobody listens), CTI_UNREACHABLE (no route, no answer), OUT_OF_RESOURCES; detail
-/// "10.1.1.5:2749: …"
+/// @return CTI_REFUSED (nobody listens), CTI_UNREACHABLE (no route, no answer), CTI_CLOSED (reset at once),
+/// OUT_OF_RESOURCES; detail "10.1.1.5:2749: …"
 Task<Result<os::Fd>> connect(Loop& loop, Address to, std::chrono::milliseconds limit);
 
 /// The first address that takes the connection; each gets `limit`.
 /// @return the error of the last address, or NAME_RESOLUTION
 Task<Result<os::Fd>> connect(Loop& loop, Host host, Port port, std::chrono::milliseconds limit);
+
+/// connect() speaks of the CTIManager: what it says of the far end becomes `unreachable`, the rest stays.
+Error of_other_server(Error error, Fault unreachable);
 
 /// Failures are not reported: a socket that cannot have the option works without it.
 void watch_for_death(int socket, const DeadPeer& limits);

@@ -63,14 +63,6 @@ net::Task<Result<HttpReply>> receive(net::Loop& loop, int socket, std::size_t la
     co_return reply;
 }
 
-/// The faults of connect() speak of the CTIManager.
-Error of_this_step(Error error) {
-    if (error.fault == Fault::CTI_REFUSED || error.fault == Fault::CTI_UNREACHABLE) {
-        error.fault = Fault::TFTP_UNREACHABLE;
-    }
-    return error;
-}
-
 std::string host_header(const Host& host, Port port) {
     // A zone id has a meaning on this machine only.
     const auto name = host.str().substr(0, host.str().find('%'));
@@ -83,7 +75,8 @@ net::Task<Result<Answer>> ask(net::Loop& loop, Host host, Port port, std::string
     // Half of the time for an address that swallows the connection, so that another one has its turn.
     auto connecting = net::connect(loop, host, port, limits.deadline / 2);
     auto socket = co_await std::move(connecting);
-    if (!socket) co_return tl::unexpected(of_this_step(std::move(socket).error()));
+    if (!socket)
+        co_return tl::unexpected(net::of_other_server(std::move(socket).error(), Fault::TFTP_UNREACHABLE));
     progress.step = "no whole answer";
     auto request = fmt::format(
         "GET /{} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\nUser-Agent: tserver\r\nConnection: close\r\n\r\n",

@@ -308,6 +308,15 @@ class Site:
             status = self.status() or {"links": [{"reason": None}]}
         return (status["links"][0]["reason"] or {"fault": "nothing"})["fault"]
 
+    def bring_up(self, **of_each_link):
+        """Cluster and tserver, with these options in the section of each link, and waits until all are up."""
+        self.start_cluster()
+        settings = self.options()
+        for name in self.names:
+            settings[name] |= of_each_link
+        self.start_tserver(settings)
+        return self.wait_up()
+
     def wait_up(self, state="up", within=60.0):
         return self.wait(f"every link {state}", lambda s: all(l["state"] == state for l in s["links"]), within)
 

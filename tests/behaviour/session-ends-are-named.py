@@ -16,11 +16,7 @@ class SessionEnds(unittest.TestCase):
 
     def start(self, **options):
         self.site = self.enterContext(Site())
-        self.site.start_cluster()
-        settings = self.site.options()
-        settings["link-tls-1"] |= options
-        self.site.start_tserver(settings)
-        self.site.wait_up()
+        self.site.bring_up(**options)
 
     def test_a_second_holder_of_the_identity_is_named_and_stops_the_link(self):
         self.start()

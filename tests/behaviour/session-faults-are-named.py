@@ -27,11 +27,7 @@ class SessionFaults(unittest.TestCase):
 
     def start(self, **options):
         self.site = self.enterContext(Site())
-        self.site.start_cluster()
-        settings = self.site.options()
-        settings["link-tls-1"] |= options
-        self.site.start_tserver(settings)
-        self.site.wait_up()
+        self.site.bring_up(**options)
 
     def test_what_answers_and_how_the_handshake_ends(self):
         self.start(**{"handshake-timeout": "700ms", "tls-server-expiry": "refuse"})

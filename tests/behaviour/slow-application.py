@@ -7,7 +7,7 @@ import unittest
 
 from harness import Site, receive, wait_for
 
-RECORDS, OCTETS = 1250, 16_000
+RECORDS, OCTETS = 6250, 16_000  # more than every receive and send buffer of the system on the way
 TOTAL = RECORDS * OCTETS
 PERIOD = bytes(range(251))  # octet n of a burst is n mod 251
 
