@@ -1,5 +1,5 @@
 // tserver: reads the options, starts one tserver-link per link, watches them, and answers tserverctl.
-// Exit: 0 stopped, 2 configuration refused, 1 anything else.
+// Exit: 0 stopped, 2 configuration refused, 44 no memory left, 1 anything else.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -58,11 +58,13 @@ int serve(const std::string& file, const std::string& control) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    os::end_when_memory_is_gone("tserver");
     CLI::App app{
         "tserver: CTI links to Cisco UCM over mutual TLS. Runs in the foreground, logs to standard error."};
     app.footer(
         "Example: tserver --config /etc/tserver/tserver.conf\n"
-        "SIGHUP reads the file again, SIGTERM stops. Exit: 0 stopped, 2 configuration refused, 1 anything "
+        "SIGHUP reads the file again, SIGTERM stops. Exit: 0 stopped, 2 configuration refused, 44 no memory "
+        "left, 1 anything "
         "else.");
     std::string file;
     std::string control;

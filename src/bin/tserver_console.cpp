@@ -1,5 +1,5 @@
 // tserver-console: the status of tserver over HTTP, for browsers and Prometheus; reads only.
-// Exit: 0 stopped, 1 anything else.
+// Exit: 0 stopped, 44 no memory left, 1 anything else.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -61,6 +61,7 @@ Result<void> serve(const Wanted& wanted) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    os::end_when_memory_is_gone("tserver-console");
     std::signal(SIGPIPE, SIG_IGN);
     CLI::App app{"tserver-console: status, events and metrics of tserver over HTTP; reads only."};
     app.footer(

@@ -41,6 +41,7 @@ net::Task<void> live(net::Loop& loop, link::Process& process, int signals, int& 
 }  // namespace
 
 int main(int argc, char** argv) {
+    os::end_when_memory_is_gone("tserver-link");
     const auto started = Steady::now();
     if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
         std::printf("tserver-link %s\n", TSERVER_VERSION);

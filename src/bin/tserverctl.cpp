@@ -2,5 +2,9 @@
 #include <iostream>
 
 #include "cli/app.hpp"
+#include "os/process.hpp"
 
-int main(int argc, char** argv) { return tserver::cli::run({argv + 1, argv + argc}, std::cout, std::cerr); }
+int main(int argc, char** argv) {
+    tserver::os::end_when_memory_is_gone("tserverctl");
+    return tserver::cli::run({argv + 1, argv + argc}, std::cout, std::cerr);
+}

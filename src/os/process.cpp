@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <new>
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
@@ -16,6 +17,27 @@
 #include "os/file.hpp"
 
 namespace tserver::os {
+namespace {
+
+const char* ending_program = "tserver";
+
+/// Allocates nothing, and takes no lock that an allocator could hold.
+[[noreturn]] void say_and_end() {
+    const auto put = [](std::string_view text) {
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    };
+    constexpr auto fault = Fault::OUT_OF_RESOURCES;
+    put(ending_program);
+    put(": OUT_OF_RESOURCES: no memory is left, the process ends\n");
+    ::_exit(row(fault).exit_code);
+}
+
+}  // namespace
+
+void end_when_memory_is_gone(const char* program) noexcept {
+    ending_program = program;
+    std::set_new_handler(say_and_end);
+}
 
 Result<void> keep_memory_private() {
     const rlimit none{0, 0};

@@ -11,6 +11,12 @@ namespace tserver::os {
 /// 0): keys and passphrases never reach a disk that way.
 Result<void> keep_memory_private();
 
+/// When memory is exhausted the process says so in one line on standard error and ends with the exit code of
+/// OUT_OF_RESOURCES, wherever it was: nobody unwinds through what may need memory again. Without this a failed
+/// allocation is an abort that names nothing. To be called first in main().
+/// @param program  stays as it is until the process ends
+void end_when_memory_is_gone(const char* program) noexcept;
+
 /// The id of this installation of the operating system, 32 hex digits (/etc/machine-id, or the D-Bus one);
 /// empty where there is none, as in many containers. Confidential: show it hashed only (machine-id(5)).
 std::string machine_id();
