@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "config/config.hpp"
+#include "crypto/memory.hpp"
 #include "os/process.hpp"
 #include "supervisor/daemon.hpp"
 #include "supervisor/supervisor.hpp"
@@ -59,6 +60,7 @@ int serve(const std::string& file, const std::string& control) {
 
 int main(int argc, char** argv) {
     os::end_when_memory_is_gone("tserver");
+    crypto::fail_as_new_does();
     CLI::App app{
         "tserver: CTI links to Cisco UCM over mutual TLS. Runs in the foreground, logs to standard error."};
     app.footer(

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "console/server.hpp"
+#include "crypto/memory.hpp"
 #include "net/tcp.hpp"
 #include "os/notify.hpp"
 #include "os/process.hpp"
@@ -62,6 +63,7 @@ Result<void> serve(const Wanted& wanted) {
 
 int main(int argc, char** argv) {
     os::end_when_memory_is_gone("tserver-console");
+    crypto::fail_as_new_does();
     std::signal(SIGPIPE, SIG_IGN);
     CLI::App app{"tserver-console: status, events and metrics of tserver over HTTP; reads only."};
     app.footer(

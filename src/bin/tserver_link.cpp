@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "crypto/memory.hpp"
 #include "link/process.hpp"
 #include "net/worker.hpp"
 #include "os/process.hpp"
@@ -42,6 +43,7 @@ net::Task<void> live(net::Loop& loop, link::Process& process, int signals, int& 
 
 int main(int argc, char** argv) {
     os::end_when_memory_is_gone("tserver-link");
+    crypto::fail_as_new_does();
     const auto started = Steady::now();
     if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
         std::printf("tserver-link %s\n", TSERVER_VERSION);
