@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 constexpr auto delay_time = 60ms;  ///< longer than the first wait of either side
 
-os::Fd bound_here() {
-    const auto here = net::Address::literal(Endpoint{Host::parse("127.0.0.1").value(), 0}).value();
+os::Fd bound_at(const Host& host) {
+    const auto here = net::Address::literal(Endpoint{host, 0}).value();
     os::Fd out{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (::bind(out.get(), here.raw(), here.length()) != 0) throw std::runtime_error{"no UDP socket"};
     return out;
@@ -34,8 +34,8 @@ bool is_request(ByteView datagram) { return datagram.size() >= 2 && datagram[1] 
 
 }  // namespace
 
-DatagramCutter::DatagramCutter(net::Loop& loop, const net::Address& server)
-    : loop_{loop}, server_{server}, front_{bound_here()} {
+DatagramCutter::DatagramCutter(net::Loop& loop, Host here, const net::Address& server)
+    : loop_{loop}, here_{std::move(here)}, server_{server}, front_{bound_at(here_)} {
     hearing_ = net::Job{hear_clients()};
 }
 
@@ -76,7 +76,7 @@ DatagramCutter::Flow& DatagramCutter::flow_of(const net::Address& client) {
         if (flow.client == client) return flow;
     auto& made = flows_.emplace_back();
     made.client = client;
-    made.back = bound_here();
+    made.back = bound_at(here_);
     made.peer = server_;
     made.hearing = net::Job{hear_server(made)};
     return made;

@@ -14,7 +14,8 @@ namespace tserver::torture {
 
 class DatagramCutter {
 public:
-    DatagramCutter(net::Loop& loop, const net::Address& server);
+    /// @param here  of 127.0.0.0/8, for this proxy alone: what is late for another must not arrive here
+    DatagramCutter(net::Loop& loop, Host here, const net::Address& server);
 
     [[nodiscard]] Port port() const { return net::local_address(front_.get()).port(); }
     /// From now on; forgets the transfers before.
@@ -47,6 +48,7 @@ private:
     void send(Way way, const Datagram& datagram);
 
     net::Loop& loop_;
+    Host here_;
     net::Address server_;
     os::Fd front_;
     Case plan_;

@@ -41,7 +41,8 @@ public:
     explicit TftpLane(const LaneSetup& setup)
         : setup_{setup},
           site_{setup.loop, setup.number, faults(setup.variant), setup.tell},
-          cutter_{setup.loop, site_.tftp()},
+          here_{Host::parse(fmt::format("127.1.0.{}", setup.number + 1)).value()},
+          cutter_{setup.loop, here_, site_.tftp()},
           file_{site_.cluster().cluster.authority.file("CTLFile.tlv").value()} {}
 
     net::Task<Extent> prepare() override;
@@ -59,6 +60,7 @@ private:
 
     LaneSetup setup_;
     Site site_;
+    Host here_;
     DatagramCutter cutter_;
     Bytes file_;
 };
@@ -75,7 +77,7 @@ net::Task<Extent> TftpLane::prepare() {
 
 net::Task<Outcome> TftpLane::play(Case run) {
     cutter_.plan(run);
-    const tftp::Server server{Host::parse("127.0.0.1").value(), cutter_.port()};
+    const tftp::Server server{here_, cutter_.port()};
     const auto began = Steady::now();
     auto fetching = tftp::fetch(setup_.loop, server, "CTLFile.tlv", limits());
     const auto got = co_await std::move(fetching);
