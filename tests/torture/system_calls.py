@@ -94,7 +94,7 @@ class Torture:
             if f"CN={self.site.instance(1)}" not in link["identity"]["subject"]:
                 self.broken.append(f"{plan}: the certificate of {link['identity']['subject']}")
         except AssertionError as error:
-            self.broken.append(f"{plan}: not up with the fault gone: {str(error)[:200]}")
+            self.broken.append(f"{plan}: not up with the fault gone: {str(error)}")
         self.end()
         return True
 
