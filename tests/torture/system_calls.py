@@ -61,7 +61,6 @@ class Torture:
                 return "plain"
             status = self.site.status()
             if status and status["links"] and status["links"][0]["state"] == "up":
-                self.came_up += 1
                 return "up"
             time.sleep(0.05)  # polls a process that may not answer at all
         return "down"
@@ -86,6 +85,7 @@ class Torture:
         if not fired:
             return False
         self.points += 1
+        self.came_up += state == "up"
         if state == "plain":
             self.broken.append(f"{plan}: a connection in clear")
         self.site.start_tserver()
