@@ -28,6 +28,15 @@ json::value value_of(const EventField& field) {
     return json_text(field.value);
 }
 
+/// Of another process: what is shown on one line has to be of one line.
+bool has_control(std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; });
+}
+bool is_field_name(std::string_view text) {
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    return !text.empty() && text.find_first_not_of(letters) == std::string_view::npos;
+}
+
 Result<EventField> field_from(const json::key_value_pair& pair) {
     EventField out{std::string{pair.key()}, {}, false};
     if (const auto* text = pair.value().if_string()) {
@@ -40,6 +49,9 @@ Result<EventField> field_from(const json::key_value_pair& pair) {
     }
     if (out.key.size() > 64 || out.value.size() > longest_value)
         return fail(Fault::CONTROL_PROTOCOL, "event: a field is too long");
+    if (!is_field_name(out.key) || has_control(out.value))
+        return fail(Fault::CONTROL_PROTOCOL,
+                    "event: a field has another name than ours, or more than a line");
     return out;
 }
 
@@ -116,6 +128,7 @@ Result<Event> event_from_json(const json::value& value) {
         std::min<std::uint64_t>(count_in(*object, "repeated").value_or(0), 1'000'000'000));
     if (const auto* link = object->if_contains("link"); link != nullptr && link->is_string())
         out.link.assign(link->get_string().begin(), link->get_string().end());
+    if (has_control(out.link)) return fail(Fault::CONTROL_PROTOCOL, "event: the link's name is not one");
     if (const auto* time = object->if_contains("time"); time != nullptr && time->is_string()) {
         const std::string_view text{time->get_string().data(), time->get_string().size()};
         const auto at = from_rfc3339_ms(text);

@@ -156,6 +156,21 @@ TEST_F(EventsTest, KeepTheirFieldsThroughJson) {
         HasSubstr(" 1 Alr 35103 link process died link=a status=\"signal 9 (Killed)\" restart_in=1500ms"));
 }
 
+TEST_F(EventsTest, OfALinkCannotForgeALine) {
+    const auto read = [](std::string_view text) {
+        return event_from_json(json::parse({text.data(), text.size()}));
+    };
+    ASSERT_TRUE(read(R"({"id":8103,"link":"a","fields":{"from_2":"x y"}})"));
+    for (const auto* text :
+         {R"({"id":8103,"fields":{"a\nb":"x"}})", R"({"id":8103,"fields":{"a b":"x"}})",
+          R"({"id":8103,"fields":{"":"x"}})", R"({"id":8103,"fields":{"a":"x\ny"}})",
+          R"({"id":8103,"fields":{"a":"x\u007fy"}})", R"({"id":8103,"link":"a\nb","fields":{}})"}) {
+        const auto event = read(text);
+        ASSERT_FALSE(event) << text;
+        EXPECT_EQ(event.error().fault, Fault::CONTROL_PROTOCOL);
+    }
+}
+
 TEST_F(EventsTest, OfALinkAreCheckedAgainstTheTable) {
     const auto with = [](const char* text) { return event_from_json(json::parse(text)); };
     EXPECT_TRUE(with(R"({"id":8103,"fields":{"took":5}})"));
