@@ -1,6 +1,7 @@
 // links: crypto
 // Property: whatever the file, opening it ends with one of the named answers and leaves no error behind; a
-// pair that comes out belongs together. Both passphrases are tried, as the passphrase of the corpus is "old".
+// pair that comes out belongs together, and comes out of a file of ours that it is sealed into. What the
+// strict reader takes, the one for imports takes too. The passphrase of the corpus is "old".
 #include <openssl/err.h>
 
 #include <cstdint>
@@ -29,16 +30,36 @@ void check(const Result<Opened>& opened) {
     if (ERR_peek_error() != 0) std::abort();
 }
 
+void check_pair(const crypto::Identity& pair) {
+    const auto key = pair.certificate.public_key();
+    if (!key || !pair.key.pairs_with(*key)) std::abort();
+}
+
+/// One round: what the derivation costs is no matter here.
+void seal_again(const crypto::Identity& pair) {
+    const auto file = crypto::seal(pair, Secret{"new"}, "name", 1);
+    const auto again = file ? crypto::open(*file, Secret{"new"}) : tl::unexpected(file.error());
+    if (!again || !(again->certificate == pair.certificate)) std::abort();
+    const auto key_file = crypto::seal_key(pair.key, Secret{"new"}, 1);
+    const auto key = key_file ? crypto::open_key(*key_file, Secret{"new"}) : tl::unexpected(key_file.error());
+    if (!key || key->public_half().spki() != pair.key.public_half().spki()) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const ByteView file{data, size};
     const auto pair = crypto::open(file, Secret{"old"});
     check(pair);
+    const auto old = crypto::open_old(file, Secret{"old"}, crypto::Mac::may_be_missing);
+    check(old);
+    if (old) check_pair(old->identity);
     if (pair) {
-        const auto key = pair->certificate.public_key();
-        if (!key || !pair->key.pairs_with(*key)) std::abort();
+        if (!old || !old->old.empty() || !(old->identity.certificate == pair->certificate)) std::abort();
+        check_pair(*pair);
+        seal_again(*pair);
     }
+    check(crypto::open_key(file, Secret{"old"}));
     check(crypto::open_certificates(file, Secret{"old"}));
     return 0;
 }
