@@ -50,7 +50,8 @@ std::optional<std::chrono::sys_time<std::chrono::milliseconds>> from_rfc3339_ms(
     if (t.size() != 24 || t[19] != '.' || t[23] != 'Z') return std::nullopt;
     const auto seconds = from_rfc3339(std::string{t.substr(0, 19)} + 'Z');
     const auto ms = decimal(t.substr(20, 3), 0, 999);
-    if (!seconds || !ms) return std::nullopt;
+    // The system's clock counts nanoseconds in 64 bits: 1677 to 2262.
+    if (!seconds || !ms || !decimal(t.substr(0, 4), 1678, 2261)) return std::nullopt;
     return *seconds + std::chrono::milliseconds{*ms};
 }
 

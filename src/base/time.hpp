@@ -21,7 +21,7 @@ std::string rfc3339(Instant when);
 /// "2026-11-25T10:00:00.123Z"
 std::string rfc3339_ms(std::chrono::system_clock::time_point when);
 std::optional<Instant> from_rfc3339(std::string_view text);
-/// As rfc3339_ms() writes it.
+/// As rfc3339_ms() writes it; nothing for a time that the system's clock cannot hold.
 std::optional<std::chrono::sys_time<std::chrono::milliseconds>> from_rfc3339_ms(std::string_view text);
 
 /// Whole days from `now` until `when`, rounded down; negative once it has passed.

@@ -179,7 +179,9 @@ TEST_F(EventsTest, OfALinkAreCheckedAgainstTheTable) {
         {R"(7)", R"({})", R"({"id":1,"fields":{}})", R"({"id":"8103","fields":{}})", R"({"id":8103})",
          R"({"id":8103,"fields":[]})", R"({"id":8103,"fields":{"a":[1]}})",
          R"({"id":8103,"fields":{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1}})",
-         R"({"id":8103,"fields":{},"time":"yesterday"})"}) {
+         R"({"id":8103,"fields":{},"time":"yesterday"})",
+         R"({"id":8103,"fields":{},"time":"1091-11-25T10:00:00.123Z"})",
+         R"({"id":8103,"fields":{},"time":"2262-11-25T10:00:00.123Z"})"}) {
         const auto event = with(text);
         ASSERT_FALSE(event) << text;
         EXPECT_EQ(event.error().fault, Fault::CONTROL_PROTOCOL) << text;
