@@ -55,6 +55,15 @@ class Supervision(unittest.TestCase):
         self.site.start_tserver()
         self.site.wait_up("plain")
 
+    def test_killed_tserver_takes_a_link_process_with_it_that_is_stopped(self):
+        before = self.pids()
+        os.kill(before["link-tls-1"], signal.SIGSTOP)
+        self.site.tserver.signal(signal.SIGKILL)
+        self.site.tserver.wait()
+        self.site.start_tserver()
+        wait_for("the stopped process has ended", lambda: gone(before["link-tls-1"]), 5)
+        self.site.wait_up("plain")
+
     def test_a_link_process_whose_tserver_is_gone_before_it_looks_ends_at_once(self):
         theirs, ours = socket.socketpair()
         ours.close()
