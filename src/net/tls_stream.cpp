@@ -166,8 +166,12 @@ Pulled TlsStream::pull(std::span<std::uint8_t> into) {
         return {Got::failed, 0};
     }
     // A record that came in two parts lies in OpenSSL's buffer, so a full buffer of ours may give more plain
-    // text than `into` holds. The rest is fetched before anything new is received.
-    if (!std::exchange(more_, false) && !at_end_ && fill() == Fill::failed) later_ = Got::failed;
+    // text than `into` holds. The rest is fetched before anything new is received; part of a record is no
+    // rest.
+    if (std::exchange(more_, false)) {
+        if (const auto rest = decrypt(into); rest > 0) return {Got::octets, rest};
+    }
+    if (!later_ && !at_end_ && fill() == Fill::failed) later_ = Got::failed;
     const bool fresh = in_end_ != in_begin_;
     const auto count = decrypt(into);
     if (count > 0 || (fresh && in_end_ == in_begin_ && !later_)) heard_ = true;
