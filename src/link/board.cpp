@@ -3,6 +3,7 @@
 namespace tserver::link {
 
 constexpr auto apart = std::chrono::milliseconds{50};
+constexpr auto gather = std::chrono::milliseconds{5};  ///< a report does not hold up what it is about
 
 Board::Board(net::Loop& loop, control::Channel& channel, log::Log& log, const config::LinkConfig& config)
     : Timer{loop}, channel_{channel}, log_{log} {
@@ -29,7 +30,7 @@ void Board::enter(control::LinkState state, const std::optional<Error>& reason) 
 }
 
 control::LinkStatus& Board::edit() {
-    if (!armed()) arm(std::max(Steady::now(), reported_ + apart));
+    if (!armed()) arm(std::max(Steady::now() + gather, reported_ + apart));
     return status_;
 }
 

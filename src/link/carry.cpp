@@ -28,6 +28,22 @@ std::string how_text(const net::RelayEnd& end) {
     return {};
 }
 
+/// Does something a moment later, or when it goes: the application's first octets come first.
+class Shortly final : net::Timer {
+public:
+    Shortly(net::Loop& loop, std::function<void()> work) : Timer{loop}, work_{std::move(work)} {
+        arm(Steady::now() + std::chrono::milliseconds{5});
+    }
+    ~Shortly() { finish(); }
+    void finish() {
+        if (auto work = std::exchange(work_, nullptr)) work();
+    }
+
+private:
+    void due() override { finish(); }
+    std::function<void()> work_;
+};
+
 std::chrono::milliseconds since(Steady::time_point start) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - start);
 }
@@ -253,8 +269,9 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     auto& status = board_.edit();
     status.application = {true, wall_now()};
     ++status.counters.applications;
-    board_.log(log::application_connected, board_.name(), {net::peer_address(application.get()).str()});
-
+    Shortly telling{loop_, [this, from = net::peer_address(application.get())] {
+                        board_.log(log::application_connected, board_.name(), {from.str()});
+                    }};
     net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
     // The next application waits its turn instead of being reset.
     carrying.application_ended = [this] { listener_->hold(); };
@@ -262,6 +279,7 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     auto running = carrying.run();
     const auto end = co_await std::move(running);
     relay_ = nullptr;
+    telling.finish();
 
     board_.edit().application = {false, wall_now()};
     const auto up = board_.traffic.to_ctimanager - before.to_ctimanager;
