@@ -12,8 +12,8 @@ namespace tserver::os {
 Result<void> keep_memory_private();
 
 /// When memory is exhausted the process says so in one line on standard error and ends with the exit code of
-/// OUT_OF_RESOURCES, wherever it was: nobody unwinds through what may need memory again. Without this a failed
-/// allocation is an abort that names nothing. To be called first in main().
+/// OUT_OF_RESOURCES, wherever it was: nobody unwinds through what may need memory again. Without this a
+/// failed allocation is an abort that names nothing. To be called first in main().
 /// @param program  stays as it is until the process ends
 void end_when_memory_is_gone(const char* program) noexcept;
 
