@@ -59,7 +59,8 @@ net::Task<void> Life::carry() {
             auto opening = open_next();
             auto session = co_await std::move(opening);
             if (!session) {
-                early_ends_ = 0;  // a CTIManager that restarts refuses in between; a duplicate does not
+                // A CTIManager that restarts refuses in between; a duplicate or an idle time-out does not.
+                early_ends_ = idle_ends_ = 0;
                 auto pausing = pause(std::move(session).error());
                 co_await std::move(pausing);
                 if (secure_) co_return;  // the list or the identity may be another one now

@@ -5,7 +5,7 @@
 import time
 import unittest
 
-from harness import Site, exchange
+from harness import Site, exchange, wait_for
 
 
 class Lost(unittest.TestCase):
@@ -44,6 +44,19 @@ class Lost(unittest.TestCase):
         with site.application() as application:
             self.assertEqual(exchange(application, b"after"), b"after")
         self.assertEqual(site.counts()["capf_sessions"], 1)
+
+    def test_a_ctimanager_that_restarts_again_and_again_is_not_taken_for_one_with_an_idle_time_out(self):
+        site = self.enterContext(Site())
+        site.bring_up()
+        for _ in range(4):
+            opened = time.monotonic()
+            wait_for("a session that is no sign of a duplicate", lambda: time.monotonic() - opened > 3.2, 10)
+            site.tell_cluster("cti down")
+            site.wait("refused", lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == "CTI_REFUSED")
+            site.tell_cluster("cti up")
+            link = site.wait_up()["links"][0]
+        self.assertEqual(link["notes"], [note for note in link["notes"] if "on-demand" not in note and "CTI_IDLE" not in note])
+        self.assertEqual(len(site.tell_cluster("status")["connections"]), 1)
 
     def test_with_two_ctimanagers_the_link_goes_over_to_the_second(self):
         site = self.enterContext(Site())
