@@ -142,14 +142,13 @@ class FewDescriptors(Cause):
     hides_tserver = True
 
     def begin(self):
-        self.before = resource.prlimit(self.site.tserver.pid, resource.RLIMIT_NOFILE)[0]
         for pid in (self.site.tserver.pid, self.link_pids().get(self.name)):
             if pid:
                 limit(pid, resource.RLIMIT_NOFILE, self.step.amount)
 
     def end(self):
         for pid in (self.site.tserver.pid, *self.link_pids().values()):
-            limit(pid, resource.RLIMIT_NOFILE, self.before)
+            limit(pid, resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # as it was at its start
 
 
 class LittleMemory(Cause):
