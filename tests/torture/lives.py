@@ -109,6 +109,7 @@ class Torture:
         self.disk = Disk(site.store)
         self.clock = Clock(site.directory)
         self.last_start = 0.0
+        self.freed = 0.0  # when the last cause ended that hides tserver: it may have caught it at its start
         self.excused = 0.0  # when the last cause ended that may end tserver: one that started before may still end by it
 
     def begin(self):
@@ -164,7 +165,7 @@ class Torture:
         hidden = any(cause.hides_tserver for cause in self.active)
         status = self.watch.look(not hidden, not any(cause.hides_cluster for cause in self.active))
         excused = hidden or any(cause.may_end_tserver for cause in self.active)
-        if status is None and not excused and time.monotonic() - self.last_start > STARTS_WITHIN:
+        if status is None and not excused and time.monotonic() - max(self.last_start, self.freed) > STARTS_WITHIN:
             self.watch.against("status is answered", "nobody answers at the control socket")
         return status
 
@@ -196,6 +197,8 @@ class Torture:
         self.active.remove(cause)
         if cause.may_end_tserver:
             self.excused = time.monotonic()
+        if cause.hides_tserver:
+            self.freed = time.monotonic()
         cause.end()
         self.tell_cluster("")
 
