@@ -78,14 +78,25 @@ net::Task<void> Life::carry() {
         }
         if (early_ends_ >= duplicate_signs) {
             early_ends_ = 0;
-            auto pausing =
-                pause({Fault::CTI_DUPLICATE_INSTANCE,
-                       fmt::format("{} sessions in a row ended within {} s", duplicate_signs, soon.count()),
-                       {}});
+            auto naming = name_early_ends();
+            auto why = co_await std::move(naming);
+            auto pausing = pause(std::move(why));
             co_await std::move(pausing);
             co_return;
         }
     }
+}
+
+/// A connection without a word disturbs nobody, not even another holder of our identity.
+net::Task<Error> Life::name_early_ends() {
+    const auto hosts = config_.hostname.size();
+    const auto& last = config_.hostname[(next_host_ + hosts - 1) % hosts];
+    auto connecting = net::connect(loop_, last, config::cti_port(config_), config_.connect_timeout);
+    auto there = co_await std::move(connecting);
+    if (!there) co_return std::move(there).error();
+    co_return Error{Fault::CTI_DUPLICATE_INSTANCE,
+                    fmt::format("{} sessions in a row ended within {} s", duplicate_signs, soon.count()),
+                    {}};
 }
 
 /// A session with the next CTIManager of the list; each is tried once before this fails.

@@ -57,6 +57,8 @@ private:
     net::Task<void> serve(Session session);
     net::Task<void> relay(Session& session, os::Fd application);
     net::Task<void> serve_on_demand();
+    /// Two sessions in a row that ended early: the sign of a duplicate, unless the CTIManager has gone down.
+    net::Task<Error> name_early_ends();
     void lose(const Error& why);
     void note_end(const Session& session, const Error& why);
     void refused_application();

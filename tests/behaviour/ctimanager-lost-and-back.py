@@ -58,6 +58,18 @@ class Lost(unittest.TestCase):
         self.assertEqual(link["notes"], [note for note in link["notes"] if "on-demand" not in note and "CTI_IDLE" not in note])
         self.assertEqual(len(site.tell_cluster("status")["connections"]), 1)
 
+    def test_a_reset_and_a_ctimanager_that_goes_down_at_once_are_no_second_holder(self):
+        site = self.enterContext(Site())
+        site.bring_up()
+        sessions = site.counts()["cti_sessions"]
+        site.tell_cluster("cti reset")
+        wait_for("the next session", lambda: site.counts()["cti_sessions"] > sessions, 10)
+        site.wait_up()
+        site.tell_cluster("cti down")
+        site.wait("refused", lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == "CTI_REFUSED")
+        site.tell_cluster("cti up")
+        site.wait_up()
+
     def test_with_two_ctimanagers_the_link_goes_over_to_the_second(self):
         site = self.enterContext(Site())
         second = site.slot.address(2)
