@@ -75,8 +75,8 @@ TEST(Spawn, NoOtherDescriptorIsOpenInTheChild) {
     Pipe pipe;
     const Fd without_flag{::open("/dev/null", O_RDONLY)};  // no O_CLOEXEC: as a library may leave one
     const Fd high{::fcntl(without_flag.get(), F_DUPFD, 200)};
-    // No pipeline: while the shell starts one, it has the pipe itself.
-    auto child = shell("ls /proc/$$/fd >&9; true", {{pipe.write.get(), 9}});
+    // No pipeline and no redirection of a single command: for these the shell opens descriptors itself.
+    auto child = shell("exec >&9; ls /proc/$$/fd; true", {{pipe.write.get(), 9}});
     ASSERT_TRUE(child) << child.error().text();
     EXPECT_EQ(pipe.text(), "0\n1\n2\n9\n");
     end_of(*child);

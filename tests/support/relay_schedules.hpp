@@ -111,7 +111,7 @@ inline SideSaw play(Peer& peer, const SidePlan& plan) {
     std::size_t piece = 0, done = 0, sent = 0;
     bool stalled = false, ended = false, broken = false;
     const auto text = octets_of(plan.seed, plan.total());
-    while ((saw.ended == Seen::nothing || !(ended || broken)) && Steady::now() < begin + 20s) {
+    while ((saw.ended == Seen::nothing || !(ended || broken)) && Steady::now() < begin + 60s) {
         const auto now = Steady::now();
         bool moved = false;
         if (saw.ended == Seen::nothing && now >= read_from) {
