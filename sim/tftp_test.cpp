@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <sstream>
+#include <thread>
 
 #include "sim/scratch_test.hpp"
 
@@ -243,6 +244,15 @@ TEST_F(TftpServerTest, RollsBlockNumbersOverToNoughtOrToOne) {
     }
 }
 
+/// The server counts in a thread of its own.
+bool comes_to_one(const auto& counter) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (counter != 1U && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return counter == 1U;
+}
+
 TEST_F(TftpServerTest, CountsTheErrorFiveThatAForeignPortGetsBack) {
     start({"tftp-size=10", "tftp-stranger"});
     Script client{server->address()};
@@ -254,9 +264,8 @@ TEST_F(TftpServerTest, CountsTheErrorFiveThatAForeignPortGetsBack) {
     ::sendto(client.fd().get(), error.data(), error.size(), 0, foreign.raw(), foreign.length());
     EXPECT_EQ(client.packet(), "\0\3\0\1"s + pattern(10));
     client.ack(1);
-    server.reset();
-    EXPECT_EQ(cluster->counters.tftp_stranger_errors, 1U);
-    EXPECT_EQ(cluster->counters.tftp_completed, 1U);
+    EXPECT_TRUE(comes_to_one(cluster->counters.tftp_completed));
+    EXPECT_TRUE(comes_to_one(cluster->counters.tftp_stranger_errors));
 }
 
 struct OddAnswer {
