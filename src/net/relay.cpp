@@ -151,20 +151,18 @@ void Relay::far_broken() {
 void Relay::far_gone(Got got) {
     if (got == Got::torn) ++count_.unclean_closes;
     const bool cut = broken_ || got == Got::failed;
-    if (up_ended_) {
-        finish(RelayEnd::How::application_left, "closed by the application");
-        if (cut) end_->failure = broken_ ? *broken_ : far_.failure();
-        return;
-    }
-    if (got == Got::ended && !broken_) {
+    if (got == Got::ended && !cut && !up_ended_) {
         down_ended_ = true;
         shutdown(application_.get(), SHUT_WR);
         return half_closed();
     }
     const auto failure = broken_ ? *broken_ : far_.failure();
-    if (!cut) return finish(RelayEnd::How::ctimanager_torn, failure.detail);
-    finish(RelayEnd::How::ctimanager_failed, failure.detail);
-    end_->failure = failure;
+    if (up_ended_) {
+        finish(RelayEnd::How::application_left, "closed by the application");
+    } else {
+        finish(cut ? RelayEnd::How::ctimanager_failed : RelayEnd::How::ctimanager_torn, failure.detail);
+    }
+    if (cut) end_->failure = failure;
 }
 
 void Relay::half_closed() {

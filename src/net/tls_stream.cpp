@@ -168,13 +168,14 @@ Pulled TlsStream::pull(std::span<std::uint8_t> into) {
     // A record that came in two parts lies in OpenSSL's buffer, so a full buffer of ours may give more plain
     // text than `into` holds. The rest is fetched before anything new is received; part of a record is no
     // rest.
-    if (std::exchange(more_, false)) {
-        if (const auto rest = decrypt(into); rest > 0) return {Got::octets, rest};
+    auto count = std::exchange(more_, false) ? decrypt(into) : 0;
+    if (count == 0 && !later_) {
+        if (!at_end_ && fill() == Fill::failed) later_ = Got::failed;
+        const bool fresh = in_end_ != in_begin_;
+        count = decrypt(into);
+        if (fresh && in_end_ == in_begin_ && !later_) heard_ = true;
     }
-    if (!later_ && !at_end_ && fill() == Fill::failed) later_ = Got::failed;
-    const bool fresh = in_end_ != in_begin_;
-    const auto count = decrypt(into);
-    if (count > 0 || (fresh && in_end_ == in_begin_ && !later_)) heard_ = true;
+    if (count > 0) heard_ = true;
     if (unsent()) flush();  // a failure shows itself when all that came before it has been read
     if (count > 0) return {Got::octets, count};
     return {later_.value_or(Got::nothing), 0};

@@ -56,4 +56,8 @@ struct Outcome {
     std::vector<std::string> broken;
 };
 
+inline void expect(Outcome& outcome, bool kept, std::string promise) {
+    if (!kept) outcome.broken.push_back(std::move(promise));
+}
+
 }  // namespace tserver::torture

@@ -17,10 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned runs_of_a_cluster = 40;
-constexpr auto patient = 20'000ms;
-constexpr auto impatient =
-    500ms;                       ///< where nothing comes any more; four times as long when that was too short
-constexpr auto slack = 2'000ms;  ///< for a busy machine, beyond the deadline
 
 /// The connection was lost, and nothing more is claimed.
 bool is_loss(Fault fault) {
@@ -64,9 +60,6 @@ private:
     net::Task<void> after_loss(Outcome& outcome, Identity same);
     net::Task<void> after_used(Outcome& outcome, Identity same);
     void expect_newest(Outcome& outcome, const link::ClientIdentity& identity) const;
-    static void expect(Outcome& outcome, bool kept, std::string promise) {
-        if (!kept) outcome.broken.push_back(std::move(promise));
-    }
 
     LaneSetup setup_;
     Cutter cutter_;

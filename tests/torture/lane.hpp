@@ -9,6 +9,11 @@
 
 namespace tserver::torture {
 
+inline constexpr std::chrono::milliseconds patient{20'000};
+/// Where nothing comes any more; four times as long when that was too short.
+inline constexpr std::chrono::milliseconds impatient{500};
+inline constexpr std::chrono::milliseconds slack{2'000};  ///< for a busy machine, beyond the deadline
+
 /// How many positions an undisturbed run has.
 struct Extent {
     std::size_t up = 0, down = 0;      ///< octets of the stream, or datagrams

@@ -23,10 +23,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t messages = 3;
 constexpr std::size_t message_octets = 700;
-constexpr auto patient = 20'000ms;
-constexpr auto impatient =
-    500ms;                       ///< where nothing comes any more; four times as long when that was too short
-constexpr auto slack = 2'000ms;  ///< for a busy machine, beyond the deadline
 constexpr auto quiet_time = 500ms;  ///< of a TLS 1.3 session that is up (link/session.hpp)
 constexpr net::Relay::Limits relay_limits{1s, 500ms};
 
@@ -119,9 +115,6 @@ private:
                          std::chrono::milliseconds limit);
     void name_end(Outcome& outcome, const net::RelayEnd& end, bool tampered);
     net::PeerCheck check() const;
-    static void expect(Outcome& outcome, bool kept, std::string promise) {
-        if (!kept) outcome.broken.push_back(std::move(promise));
-    }
 
     LaneSetup setup_;
     Cutter cutter_;

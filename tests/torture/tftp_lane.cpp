@@ -18,8 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto slack = 2'000ms;  ///< for a busy machine, beyond the deadline
-
 tftp::Limits limits() {
     tftp::Limits out;
     out.deadline = 5'000ms;
@@ -54,9 +52,6 @@ private:
         return {};
     }
     void judge(Outcome& outcome, const Case& run, const Result<tftp::Download>& got) const;
-    static void expect(Outcome& outcome, bool kept, std::string promise) {
-        if (!kept) outcome.broken.push_back(std::move(promise));
-    }
 
     LaneSetup setup_;
     Site site_;
