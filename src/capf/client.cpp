@@ -1,5 +1,6 @@
 #include "capf/client.hpp"
 
+#include "capf/tls_wire.hpp"
 #include "net/tcp.hpp"
 
 namespace tserver::capf {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "capf/enrol.hpp"
+#include "net/tls_stream.hpp"
 
 namespace tserver::capf {
 

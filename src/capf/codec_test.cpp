@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "capf/make_key.hpp"
 #include "tests/support/capf_script.hpp"
 
 namespace tserver::capf {

@@ -2,13 +2,13 @@
 // Source: doc/protocols/capf.md, section 3.
 #pragma once
 
-#include <memory>
-
 #include "base/time.hpp"
 #include "capf/codec.hpp"
-#include "net/tls_stream.hpp"
+#include "net/task.hpp"
 
 namespace tserver::capf {
+
+using net::Task;
 
 /// The octets under a dialogue: a TLS connection, or the script of a test.
 class Wire {
@@ -20,19 +20,6 @@ public:
     /// All of it, in one TLS record when it fits in one.  @return as read()
     virtual Task<Result<void>> write(ByteView octets, std::chrono::milliseconds limit) = 0;
     [[nodiscard]] virtual Steady::time_point now() const { return Steady::now(); }
-};
-
-class TlsWire final : public Wire {
-public:
-    TlsWire(net::Loop& loop, std::unique_ptr<net::TlsStream> stream)
-        : loop_{loop}, stream_{std::move(stream)} {}
-    Task<Result<std::size_t>> read(std::span<std::uint8_t> into, std::chrono::milliseconds limit) override;
-    Task<Result<void>> write(ByteView octets, std::chrono::milliseconds limit) override;
-    void end() { stream_->end(); }
-
-private:
-    net::Loop& loop_;
-    std::unique_ptr<net::TlsStream> stream_;
 };
 
 class Dialogue {

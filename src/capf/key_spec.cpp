@@ -1,7 +1,6 @@
 #include "capf/key_spec.hpp"
 
 #include "base/overloaded.hpp"
-#include "net/worker.hpp"
 
 namespace tserver::capf {
 namespace {
@@ -9,14 +8,6 @@ namespace {
 constexpr std::array curve_bits{256U, 384U, 521U};
 
 unsigned bits(crypto::Curve curve) { return curve_bits.at(static_cast<std::size_t>(curve)); }
-
-Result<crypto::PrivateKey> make(const KeySpec& spec) {
-    return std::visit(overloaded{
-                          [](const Rsa& rsa) { return crypto::PrivateKey::make_rsa(rsa.bits); },
-                          [](crypto::Curve curve) { return crypto::PrivateKey::make_ec(curve); },
-                      },
-                      spec);
-}
 
 Result<void> permit_rsa(unsigned asked, unsigned minimum) {
     constexpr std::array<unsigned, 4> sizes{1024, 2048, 3072, 4096};
@@ -44,10 +35,6 @@ std::optional<KeySpec> spec_of(const crypto::PublicKey& key) {
         if (bits(curve) == key.bits()) return curve;
     }
     return std::nullopt;
-}
-
-Task<Result<crypto::PrivateKey>> make_key(net::Loop& loop, KeySpec spec) {
-    return net::offload(loop, [spec] { return make(spec); });
 }
 
 Result<void> permit(const KeySpec& spec, const KeyPolicy& policy) {

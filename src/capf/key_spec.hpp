@@ -1,4 +1,4 @@
-// Which key pair CAPF asks for, and which of them we make.
+// Which key pair CAPF asks for, and which of them we take.
 // Source: doc/protocols/capf.md, section 5.
 #pragma once
 
@@ -7,15 +7,8 @@
 #include <variant>
 
 #include "crypto/key.hpp"
-#include "net/task.hpp"
-
-namespace tserver::net {
-class Loop;
-}
 
 namespace tserver::capf {
-
-using net::Task;
 
 struct Rsa {
     unsigned bits;
@@ -29,9 +22,6 @@ std::string text(const KeySpec& spec);
 
 /// What a key is; nothing for a kind that CAPF never asks for.
 std::optional<KeySpec> spec_of(const crypto::PublicKey& key);
-
-/// Makes the pair on a thread of its own: seconds for a large RSA key.  @return INTERNAL
-Task<Result<crypto::PrivateKey>> make_key(net::Loop& loop, KeySpec spec);
 
 /// What the operator allows.
 struct KeyPolicy {

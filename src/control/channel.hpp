@@ -1,102 +1,20 @@
 // The inherited socket pair between tserver and a link process, which finds its end as descriptor 3.
 //
-// Frames (big-endian): length u32 of what follows the type, type u8, payload. 1 MiB of payload at most;
-// anything else ends the channel. Passphrases and codes travel here and nowhere else, so every payload is a
-// Secret. The end of the channel is the end of the link process: when tserver is gone, however that came,
-// nobody stays behind.
+// The end of the channel is the end of the link process: when tserver is gone, however that came, nobody
+// stays behind.
 #pragma once
 
 #include <deque>
-#include <memory>
 #include <optional>
 #include <utility>
-#include <variant>
 
-#include "base/secret.hpp"
-#include "base/types.hpp"
-#include "control/events.hpp"
-#include "control/status.hpp"
-#include "log/message.hpp"
+#include "control/frame.hpp"
 #include "net/wait.hpp"
 #include "os/fd.hpp"
 
 namespace tserver::control {
 
 inline constexpr int channel_descriptor = 3;  ///< of the link process's end
-inline constexpr std::size_t largest_payload = std::size_t{1} << 20U;
-
-enum class FrameType : std::uint8_t {
-    configure = 1,
-    enrol = 2,
-    confirm_trust = 3,
-    refresh_trust = 4,
-    stop = 5,
-    ping = 6,  // to the link
-    ready = 65,
-    status = 66,
-    pong = 67,
-    answer = 68,
-    logged = 69,  // from the link
-};
-
-struct Frame {
-    FrameType type;
-    Secret payload;
-};
-
-// --- what tserver says to a link -------------------------------------------------------------------------
-
-/// The configuration in force. The first frame, and again when a reload touches the link: the link compares
-/// it with what it has and does what the changed options ask for.  Payload: log level u8 (0 = alarm),
-/// config::encode().
-struct Configure {
-    log::Level log_level;
-    Secret link;  ///< for config::decode()
-};
-/// Enrol again with this code.  Payload: request u32, digits. Answered when the certificate is stored, or
-/// with what went wrong.
-struct Enrol {
-    std::uint32_t request;
-    AuthCode code;
-};
-/// The operator has checked the list: the held one of first use is confirmed, or (replace) the refused one is
-/// taken. Payload: request u32, replace u8.
-struct ConfirmTrust {
-    std::uint32_t request;
-    bool replace;
-};
-/// Fetch the trust list now.  Payload: request u32.
-struct RefreshTrust {
-    std::uint32_t request;
-};
-struct Stop {};  ///< end cleanly within 1.5 s; exit code 0
-struct Ping {};  ///< answer with Pong at once
-using ToLink = std::variant<Configure, Enrol, ConfirmTrust, RefreshTrust, Stop, Ping>;
-
-// --- what a link says to tserver -------------------------------------------------------------------------
-
-struct Ready {};  ///< the first configuration was taken
-/// On each change, at least 50 ms apart. Payload: JSON.
-struct Report {
-    LinkStatus status;
-};
-struct Pong {};
-/// Payload: JSON {"request":n,"ok":true} or {"request":n,"ok":false,"error":{…}}; `text` says what was done.
-struct Answer {
-    std::uint32_t request;
-    Result<std::string> outcome;
-};
-/// An event of the link. Payload: JSON of the event; its number, time and link are tserver's to give.
-struct Logged {
-    Event event;
-};
-using FromLink = std::variant<Ready, Report, Pong, Answer, Logged>;
-
-Frame frame(const ToLink& message);
-Frame frame(const FromLink& message);
-/// @return CONTROL_PROTOCOL
-Result<ToLink> to_link(const Frame& frame);
-Result<FromLink> from_link(const Frame& frame);
 
 /// Both ends, non-blocking and closed on exec. Give the second to the child as channel_descriptor.
 /// @return OUT_OF_RESOURCES
@@ -138,7 +56,6 @@ private:
     void write_some();
     void give_up();
     net::Task<Result<std::size_t>> fill();
-    Result<std::optional<Frame>> cut();
 
     net::Loop& loop_;
     os::Fd in_;
@@ -150,7 +67,7 @@ private:
     bool watching_ = false;
     bool broken_ = false;
     Patience patience_;
-    Bytes buffer_;
+    FrameReader frames_;
 };
 
 }  // namespace tserver::control

@@ -1,5 +1,6 @@
 #include "link/identity.hpp"
 
+#include "capf/make_key.hpp"
 #include "link/expiry.hpp"
 
 namespace tserver::link {
