@@ -38,9 +38,9 @@ PARSERS = {
     "DER certificate loader": ["crypto/certificate"],
     "configuration parser": ["config/file", "config/values", "config/options", "config/config", "config/wire"],
     "change planner": ["config/plan"],
-    "control protocol": ["control/channel"],
+    "control protocol": ["control/frame"],
     "console HTTP request": ["console/request"],
-    "status JSON": ["control/status", "control/events"],
+    "status JSON": ["control/status", "control/event"],
 }
 WANTED = 95.0
 

@@ -345,7 +345,8 @@ Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned
     return finish(std::move(parts), passphrase, rounds);
 }
 
-Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase) {
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase,
+                                unsigned rounds) {
     CHECK(check_passphrase(passphrase));
     const BagsPtr bags{sk_PKCS12_SAFEBAG_new_null()};
     for (const auto& each : certificates) {
@@ -356,9 +357,9 @@ Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificate
         push(bags, std::move(bag));
     }
     std::vector<Pkcs7Ptr> parts;
-    TRY(hidden, encrypted_safe(bags, passphrase, stretch_rounds));
+    TRY(hidden, encrypted_safe(bags, passphrase, rounds));
     parts.push_back(std::move(hidden));
-    return finish(std::move(parts), passphrase, stretch_rounds);
+    return finish(std::move(parts), passphrase, rounds);
 }
 
 namespace {

@@ -27,7 +27,8 @@ Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::stri
 /// A key that has no certificate yet.
 Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned rounds = stretch_rounds);
 /// Certificates only, marked as trusted for Java (keytool lists them as trustedCertEntry).
-Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase);
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase,
+                                unsigned rounds = stretch_rounds);
 
 /// @return STORE_DAMAGED (not a PKCS#12, or damaged), STORE_PASSPHRASE (well-formed and the MAC does not fit:
 /// a

@@ -24,9 +24,18 @@ const crypto::Certificate& ours() {
     static const auto certificate = test::certificate("issued/good.pem");
     return certificate;
 }
-const crypto::Certificate& foreign() {
-    static const auto certificate = test::certificate("keys/15-client.pem");
-    return certificate;
+/// Certificates that are not for us, or are not good.
+const std::vector<crypto::Certificate>& others() {
+    static const std::vector certificates{
+        test::certificate("keys/15-client.pem"), test::certificate("issued/ends-first.pem"),
+        test::certificate("issued/other-issuer.pem"), test::certificate("issued/server-only.pem"),
+        test::certificate("issued/no-usage.pem")};
+    return certificates;
+}
+/// Read once: OpenSSL takes longer for it than a whole run does.
+std::shared_ptr<const crypto::PrivateKey> own_key() {
+    static const auto key = std::make_shared<const crypto::PrivateKey>(private_key("keys/01-client.pem"));
+    return key;
 }
 
 class Game {
@@ -34,6 +43,7 @@ public:
     explicit Game(ByteView input) : input_{input}, setup_{octet()} {
         if (flag(2)) play_.server.then(Script::Then::silent);
         if (flag(1)) play_.keeper.keeping = fail(Fault::DISK_FULL, "no space");
+        if (flag(5)) play_.keeper.when_asked = [this] { play_.server.pass(std::chrono::hours{1}); };
     }
 
     void play() {
@@ -43,10 +53,12 @@ public:
         wanted.code = *AuthCode::parse(code);
         wanted.version = flag(0) ? 3 : 1;
         wanted.minimum_bits = flag(3) ? 1024 : 2048;
-        if (flag(4)) wanted.held = foreign();
+        if (flag(4)) wanted.held = others().front();
+        if (flag(6)) wanted.held = ours();
+        if (flag(7)) wanted.now = [] { return ours().not_after(); };
         const auto enrolled = play_.with(wanted);
         check_sent();
-        check_outcome(enrolled);
+        check_outcome(enrolled, wanted);
     }
 
 private:
@@ -61,12 +73,13 @@ private:
 
     void turn() {
         constexpr std::array<std::uint16_t, 6> sizes{512, 1024, 2047, 2048, 3072, 4096};
-        switch (octet() % 16) {
+        const auto what = octet();
+        switch (what % 16) {
             case 0: return say(auth_request(octet()));
             case 1: return say(key_request(sizes.at(octet() % sizes.size())));
             case 2: return say(curve_request(octet()));
             case 3: return say(store_request(ours()));
-            case 4: return say(store_request(foreign()));
+            case 4: return say(store_request(others().at(what / 16U % others().size())));
             case 5: return say(end_session(octet()));
             case 6: return say(test::say(Command::request_in_progress));
             case 7: return say(test::say(Command::retry_later).add(Tag::retry_delay, octet()));
@@ -117,11 +130,11 @@ private:
     }
 
     static const Bytes& private_spki() {
-        static const auto spki = private_key("keys/01-client.pem").public_half().spki();
+        static const auto spki = own_key()->public_half().spki();
         return spki;
     }
 
-    void check_outcome(const Result<Enrolled>& enrolled) const {
+    void check_outcome(const Result<Enrolled>& enrolled, const Request& wanted) const {
         const auto& kept = play_.keeper.kept;
         require(kept.size() <= 1);
         if (!kept.empty()) {
@@ -130,7 +143,9 @@ private:
             require(play_.progress.code == CodeState::used);
         }
         if (enrolled) {
-            require(!flag(1) && kept.size() == 1 && enrolled->certificate == kept.front());
+            const auto& certificate = enrolled->certificate;
+            require(!flag(1) && !flag(5) && kept.size() == 1 && certificate == kept.front());
+            require(certificate != wanted.held && certificate.not_after() > wanted.now());
             return;
         }
         const auto fault = enrolled.error().fault;
@@ -148,7 +163,7 @@ private:
     Reader input_;
     std::uint8_t setup_;
     std::uint32_t session_ = 7;
-    Play play_;
+    Play play_{Keeper{own_key()}};
 };
 
 }  // namespace

@@ -1,7 +1,11 @@
 // links: trust
 // What the reader accepts it has understood: a second, simpler walk over the file finds the same records at
-// the same places, they fill the file to its last octet, and nothing that is asked of the list goes astray.
+// the same places, they fill the file to its last octet, nothing that is asked of the list goes astray, and
+// what is shown of it can be printed.
+#include <algorithm>
 #include <cstdlib>
+
+#include "base/text.hpp"
 
 #include "trust/diff.hpp"
 #include "trust/parse.hpp"
@@ -40,13 +44,48 @@ void check_trust(const trust::List& list) {
         const auto* certificate = record.usable();
         if (certificate == nullptr) continue;
         require(certificate->public_key().has_value());
+        require(trust::spells_serial(certificate->serial_octets(), *certificate));
+        require((record.role != trust::Role::capf) || trust::trusts_capf(list, *certificate));
         if (!trust::is_server(record.role)) continue;
         ++servers;
         require(trust::trusts_server(list, *certificate));
     }
-    require(servers == 0 || !trust::no_servers(list));
+    const auto none = trust::no_servers(list);
+    if (none) require(servers == 0 && !none->detail.empty());
     require(trust::servers(list).size() <= servers);
+    for (const auto& certificate : trust::capf(list)) require(trust::trusts_capf(list, certificate));
     require(trust::difference(list, list).empty());
+}
+
+/// A certificate of which the list has the hash alone is found by it.
+void check_hashes(const trust::List& list) {
+    for (const auto& record : list.records) {
+        if (!record.hash || !trust::is_server(record.role)) continue;
+        require(!trust::no_servers(list));
+        for (const auto& other : list.records) {
+            if (!other.certificate) continue;
+            const auto digest = crypto::digest_of(record.hash->digest, other.certificate->der());
+            if (digest == record.hash->value) require(trust::trusts_server(list, *other.certificate));
+        }
+    }
+}
+
+bool printable(std::string_view text) {
+    return !invalid_utf8_at(text) && std::ranges::none_of(text, [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    });
+}
+
+void check_words(const trust::List& list) {
+    require(list.format() == "CTL" || list.format() == "ITL");
+    require(list.header.version().starts_with("1."));
+    require(list.sha256().size() == 64 && list.sha1().size() == 40 && list.md5().size() == 32);
+    for (const auto& record : list.records) {
+        for (const auto& text : {trust::role_name(record.role), record.subject(), record.issuer(),
+                                 record.serial_text(), record.error})
+            require(printable(text));
+        require(!trust::role_name(record.role).empty());
+    }
 }
 
 }  // namespace
@@ -56,9 +95,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!list) {
         require(list.error().offset <= size);
         require(!list.error().detail.empty());
+        require(printable(list.error().error().detail));
         return 0;
     }
     check_places(*list);
     check_trust(*list);
+    check_hashes(*list);
+    check_words(*list);
     return 0;
 }

@@ -1,12 +1,14 @@
 // links: crypto
 // Property: whatever the file, opening it ends with one of the named answers and leaves no error behind; a
-// pair that comes out belongs together, and comes out of a file of ours that it is sealed into. What the
-// strict reader takes, the one for imports takes too. The passphrase of the corpus is "old".
+// pair that comes out belongs together; what comes out comes out of a file of ours that it is sealed into.
+// What the strict reader takes, the one for imports takes too. The passphrase of the corpus is "old".
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/text.hpp"
 #include "crypto/pkcs12.hpp"
 
 using namespace tserver;
@@ -45,6 +47,21 @@ void seal_again(const crypto::Identity& pair) {
     if (!key || key->public_half().spki() != pair.key.public_half().spki()) std::abort();
 }
 
+/// Certificates in the order and by the names they came with, as far as a name can be written again.
+void seal_again(const std::vector<crypto::NamedCertificate>& certificates) {
+    const auto file = crypto::seal_certificates(certificates, Secret{"new"}, 1);
+    if (!file) {
+        const auto named = [](const auto& each) { return invalid_utf8_at(each.name).has_value(); };
+        if (std::ranges::none_of(certificates, named)) std::abort();
+        return;
+    }
+    const auto again = crypto::open_certificates(*file, Secret{"new"});
+    const auto same = [](const auto& a, const auto& b) {
+        return a.name == b.name && a.certificate == b.certificate;
+    };
+    if (!again || !std::ranges::equal(*again, certificates, same)) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -60,6 +77,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         seal_again(*pair);
     }
     check(crypto::open_key(file, Secret{"old"}));
-    check(crypto::open_certificates(file, Secret{"old"}));
+    const auto certificates = crypto::open_certificates(file, Secret{"old"});
+    check(certificates);
+    if (certificates) seal_again(*certificates);
     return 0;
 }

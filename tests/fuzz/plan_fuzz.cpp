@@ -69,7 +69,7 @@ Names changes_of(const Plan& plan, auto wanted) {
 }
 
 void check_shown(const Change& change) {
-    require(!change.reason.empty());
+    require(!change.reason.empty() && !text(change.effect).empty());
     if (change.effect != Effect::refused) require(change.from != change.to || change.from == stars);
     const auto* option = option_named(change.option);
     require(option != nullptr);
@@ -91,6 +91,12 @@ void check(const Config& running, const Config& fresh) {
     const auto rest = plan(made.after, fresh);
     require(changes_of(rest, [](Effect) { return true; }) == changes_of(made, is_pending));
     for (const auto& name : made.resets()) require(made.on(name) == Effect::link_reset);
+    std::size_t pending = made.pending({}).size();
+    for (const auto& link : running.links) pending += made.pending(link.name).size();
+    for (const auto& link : fresh.links) {
+        if (running.link(link.name) == nullptr) pending += made.pending(link.name).size();
+    }
+    require(pending == changes_of(made, is_pending).size());
 }
 
 }  // namespace

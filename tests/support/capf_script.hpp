@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -127,13 +128,15 @@ inline crypto::PrivateKey private_key(const std::string& name) {
 /// Keeps nothing, counts everything.
 class Keeper final : public KeyKeeper {
 public:
-    explicit Keeper(const std::string& pem = "keys/01-client.pem") : key_{private_key(pem)} {}
+    explicit Keeper(const std::string& pem = "keys/01-client.pem")
+        : Keeper{std::make_shared<const crypto::PrivateKey>(private_key(pem))} {}
+    explicit Keeper(std::shared_ptr<const crypto::PrivateKey> key) : key_{std::move(key)} {}
 
     Task<Result<const crypto::PrivateKey*>> key_for(KeySpec spec) override {
         asked.push_back(spec);
         if (when_asked) when_asked();
         if (no_key) co_return tl::unexpected<Error>(*no_key);
-        co_return &*key_;
+        co_return key_.get();
     }
     Task<Result<void>> keep(const crypto::Certificate& certificate) override {
         kept.push_back(certificate);
@@ -149,7 +152,7 @@ public:
     Result<void> keeping;
 
 private:
-    std::optional<crypto::PrivateKey> key_;
+    std::shared_ptr<const crypto::PrivateKey> key_;
 };
 
 inline Instant day_after_issue() { return *from_rfc3339("2026-11-26T00:00:00Z"); }
@@ -193,7 +196,8 @@ struct Play {
     Progress progress;
     std::vector<std::string> steps;
 
-    explicit Play(const std::string& pem = "keys/01-client.pem") : keeper{pem} {
+    explicit Play(const std::string& pem = "keys/01-client.pem") : Play{Keeper{pem}} {}
+    explicit Play(Keeper with) : keeper{std::move(with)} {
         progress.observer = [this](std::string_view step) { steps.emplace_back(step); };
     }
     Play(const Play&) = delete;
