@@ -170,6 +170,7 @@ std::optional<Bytes> Authority::file(std::string_view name) {
     const bool ctl = lower.starts_with("ctl");
     if ((!ctl && !lower.starts_with("itl")) || !lower.ends_with(".tlv")) return std::nullopt;
     const std::lock_guard lock{mutex_};
+    const auto unchanged = faults_.hold();  // one fault set and another cleared meanwhile is no good list
     if (faults_.use("list-none")) return std::nullopt;
     if (lower != "ctlfile.tlv" && lower != "itlfile.tlv" && faults_.use("list-only-ctlfile"))
         return std::nullopt;

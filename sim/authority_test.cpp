@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "base/text.hpp"
 #include "sim/scratch_test.hpp"
 
@@ -161,6 +163,19 @@ INSTANTIATE_TEST_SUITE_P(, ListFaults,
                                          ListFault{"list-ipv6", {0, 0, 2, 2, 4}, 0},
                                          ListFault{"list-unknown-tags", {0, 0, 2, 2, 4}, 0},
                                          ListFault{"list-signer-version", {0, 0, 2, 2, 4}, 0}));
+
+TEST_F(AuthorityTest, OneFaultFollowedByAnotherLeavesNoGoodListBetween) {
+    fault("list-bad-signature");
+    std::jthread operator_of_cluster{[this](const std::stop_token& over) {
+        while (!over.stop_requested()) {
+            fault("list-wrong-signer=not-sast");
+            EXPECT_TRUE(faults.clear("list-bad-signature"));
+            fault("list-bad-signature");
+            EXPECT_TRUE(faults.clear("list-wrong-signer"));
+        }
+    }};
+    for (int i = 0; i < 300; ++i) EXPECT_EQ(signer(list()), -1);
+}
 
 TEST_F(AuthorityTest, ATwinHasTheNameAndSerialOfTheSignerButAnotherKey) {
     const auto before = *records(list())[0].certificate;

@@ -56,6 +56,9 @@ public:
     /// The value without using it up.
     [[nodiscard]] std::optional<std::string> value(std::string_view name) const;
 
+    /// While it lives, the menu stays as it is for every other thread: for what looks at several faults.
+    [[nodiscard]] std::unique_lock<std::recursive_mutex> hold() const { return std::unique_lock{mutex_}; }
+
     /// Counts every change; lets others know that something built under the old set is stale.
     [[nodiscard]] unsigned long generation() const noexcept { return generation_.load(); }
     [[nodiscard]] std::map<std::string, std::string> all() const;
@@ -65,7 +68,7 @@ private:
         std::string value;
         std::optional<long> times;
     };
-    mutable std::mutex mutex_;
+    mutable std::recursive_mutex mutex_;
     std::map<std::string, Active, std::less<>> active_;
     std::atomic<unsigned long> generation_{0};
 };

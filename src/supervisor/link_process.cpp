@@ -129,11 +129,10 @@ void LinkProcess::forget_process() {
     }
 }
 
-void LinkProcess::configure(config::LinkConfig config, Configured when) {
+void LinkProcess::configure(config::LinkConfig config) {
     config_ = std::move(config);
     const bool listens = std::holds_alternative<Starting>(state_) || std::holds_alternative<Running>(state_);
-    if (when == Configured::now && listens)
-        channel_->send(control::Configure{around_.level, config::encode(config_)});
+    if (listens) channel_->send(control::Configure{around_.level, config::encode(config_)});
 }
 
 net::Task<void> LinkProcess::receive() {

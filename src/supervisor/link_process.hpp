@@ -28,9 +28,6 @@ struct Surroundings {
     net::Event stopped{loop};             ///< set each time a link process has stopped for good
 };
 
-/// Whether a running process hears of its new configuration.
-enum class Configured : std::uint8_t { now, at_next_start };
-
 class LinkProcess final : net::Watch, net::Timer {
 public:
     LinkProcess(Surroundings& around, config::LinkConfig config);
@@ -38,7 +35,8 @@ public:
     ~LinkProcess() override;
 
     void tell(const ChildEvent& event);  ///< Start, Stop or Restart
-    void configure(config::LinkConfig config, Configured when);
+    /// A running process hears of it now.
+    void configure(config::LinkConfig config);
 
     [[nodiscard]] const config::LinkConfig& config() const noexcept { return config_; }
     [[nodiscard]] const std::string& name() const noexcept { return config_.name; }

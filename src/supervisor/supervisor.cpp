@@ -126,9 +126,8 @@ void Supervisor::apply(const config::Plan& plan) {
     for (auto* link : in_exchange_) link->tell(Stop{});
     for (const auto& wanted : plan.after.links) {
         auto* link = find(wanted.name);
-        if (link == nullptr) continue;
-        const bool now = other_level || plan.on(wanted.name) != config::Effect::nothing;
-        link->configure(wanted, now ? Configured::now : Configured::at_next_start);
+        // What has no effect now is told as well: the next plan starts from it, on both sides.
+        if (link != nullptr && (other_level || wanted != link->config())) link->configure(wanted);
     }
     if (!in_exchange_.empty() && !exchanging_.running()) exchanging_ = net::Job{exchange()};
     config_ = plan.after;

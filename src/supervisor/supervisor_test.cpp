@@ -102,6 +102,21 @@ TEST_F(SupervisorTest, ReloadTouchesOnlyTheLinkThatChanged) {
     EXPECT_EQ((*supervisor_->link("b"))->config().listen->str(), "127.0.1.9:2748");
 }
 
+// Otherwise a link that gets the value back sees no change where the plan sees one, and keeps its session.
+TEST_F(SupervisorTest, TellsALinkWhatHasNoEffectNow) {
+    start();
+    std::filesystem::permissions(file_, std::filesystem::perms{0600});
+    write(changed(plain, "listen = 127.0.1.2", "tls-auth-code = 123456\nlisten = 127.0.1.2"));
+    ASSERT_TRUE(supervisor_->reload());
+    write(plain);
+    const auto plan = supervisor_->reload();
+    ASSERT_TRUE(plan);
+    ASSERT_FALSE(plan->changes.empty());
+    EXPECT_EQ(plan->on("b"), config::Effect::nothing);
+    EXPECT_TRUE(comes([&] { return configured("b") == 3; }));
+    EXPECT_EQ(configured("a"), 1);
+}
+
 TEST_F(SupervisorTest, F75_ARefusedFileChangesNothing) {
     start();
     write(changed(plain, "127.0.1.2", "127.0.1.9") + "nonsense = 1\n");
