@@ -42,6 +42,15 @@ class Memory(unittest.TestCase):
         self.assertFalse([note for note in self.site.wait_up()["links"][0]["notes"] if "memory" in note])
         self.assertGreater(self.locked(), 0)
 
+    def test_the_largest_key_fits_made_and_read_again(self):
+        self.site.tell_cluster("fault capf-key-size=4096")
+        self.site.start_tserver(self.site.options(link_tls={"memory-lock": "require"}))
+        self.site.wait_up(within=120)
+        self.assertEqual(self.site.stop_tserver(), 0)
+        self.site.start_tserver()
+        self.assertFalse([note for note in self.site.wait_up()["links"][0]["notes"] if "memory" in note])
+        self.assertEqual(self.site.link()["counters"]["enrolments"], 0)
+
     def test_where_it_may_not_be_the_link_works_and_the_status_says_so(self):
         self.start_without_the_right()
         notes = self.site.wait_up()["links"][0]["notes"]
