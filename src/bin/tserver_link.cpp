@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
     int code = 1;
     {
         net::Loop loop;
-        link::Process process{loop, *std::move(channel), log, started};
+        link::Process process{loop, *std::move(channel), log, argc > 1 ? argv[1] : "?", started};
         const net::Job living{live(loop, process, signals.get(), code)};
         loop.run();
     }

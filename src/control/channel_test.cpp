@@ -66,6 +66,7 @@ TEST_F(ChannelTest, CarriesEveryMessageFromTheLink) {
     happened.link = "a";
     happened.fields = {{"took", "12ms", false}, {"days_left", "-1", true}};
     from.send(Logged{happened});
+    from.send(LastWords{{Fault::SANDBOX, "seccomp: Permission denied", {}}});
     const auto next = [&] { return *from_link(**result_of(loop_, to.receive())); };
 
     EXPECT_TRUE(std::holds_alternative<Ready>(next()));
@@ -79,6 +80,9 @@ TEST_F(ChannelTest, CarriesEveryMessageFromTheLink) {
     EXPECT_EQ(bad.outcome.error().fault, Fault::CAPF_AUTH_CODE);
     EXPECT_EQ(bad.outcome.error().detail, "reason 7");
     EXPECT_EQ(std::get<Logged>(next()).event, happened);
+    const auto words = std::get<LastWords>(next());
+    EXPECT_EQ(words.why.fault, Fault::SANDBOX);
+    EXPECT_EQ(words.why.detail, "seccomp: Permission denied");
 }
 
 TEST_F(ChannelTest, JoinsAFrameThatComesOctetByOctet) {

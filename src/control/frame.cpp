@@ -129,6 +129,9 @@ Frame frame(const FromLink& message) {
                           [](const Logged& l) {
                               return Frame{logged, Secret{json::serialize(to_json(l.event))}};
                           },
+                          [](const LastWords& l) {
+                              return Frame{last_words, Secret{json::serialize(to_json(l.why))}};
+                          },
                       },
                       message);
 }
@@ -160,6 +163,11 @@ Result<FromLink> from_link(const Frame& frame) {
         TRY(value, json_in(frame));
         TRY(event, event_from_json(value));
         return Logged{std::move(event)};
+    }
+    if (frame.type == FrameType::last_words) {
+        TRY(value, json_in(frame));
+        TRY(why, error_from_json(value));
+        return LastWords{std::move(why)};
     }
     if (!frame.payload.empty()) return misshapen("without payload");
     if (frame.type == FrameType::ready) return Ready{};

@@ -30,7 +30,8 @@ enum class FrameType : std::uint8_t {
     status = 66,
     pong = 67,
     answer = 68,
-    logged = 69,  // from the link
+    logged = 69,
+    last_words = 70,  // from the link
 };
 
 struct Frame {
@@ -84,7 +85,11 @@ struct Answer {
 struct Logged {
     Event event;
 };
-using FromLink = std::variant<Ready, Report, Pong, Answer, Logged>;
+/// Why the process ends by itself; its exit follows. Payload: JSON of the error.
+struct LastWords {
+    Error why;
+};
+using FromLink = std::variant<Ready, Report, Pong, Answer, Logged, LastWords>;
 
 Frame frame(const ToLink& message);
 Frame frame(const FromLink& message);

@@ -47,8 +47,8 @@ bool keeps_session(const config::LinkConfig& running, const config::LinkConfig& 
 
 }  // namespace
 
-Process::Process(net::Loop& loop, os::Fd channel, log::Log& log, Steady::time_point started)
-    : loop_{loop}, channel_{loop, std::move(channel)}, log_{log}, started_{started} {
+Process::Process(net::Loop& loop, os::Fd channel, log::Log& log, std::string name, Steady::time_point started)
+    : loop_{loop}, channel_{loop, std::move(channel)}, log_{log}, name_{std::move(name)}, started_{started} {
     log_.listen(this);
 }
 
@@ -64,20 +64,25 @@ net::Task<int> Process::run() {
     for (;;) {
         auto receiving = channel_.receive();
         auto frame = co_await std::move(receiving);
-        if (!frame || !*frame) co_return frame ? 0 : 1;
+        if (!frame) co_return give_up(frame.error());
+        if (!*frame) co_return 0;
         auto taking = take(**std::move(frame));
         auto going_on = co_await std::move(taking);
-        if (!going_on) {
-            log_.write(log::link_process_stopped, {board_ ? board_->status().name : "?"}, {getpid()},
-                       {going_on.error().text()});
-            co_return 1;
-        }
+        if (!going_on) co_return give_up(going_on.error());
         if (!*going_on) {
             auto finishing = finish_enrolment();
             co_await std::move(finishing);
             co_return 0;
         }
     }
+}
+
+/// What it cannot go on without is said before the process ends: the status names it.
+/// @return the exit code
+int Process::give_up(const Error& why) {
+    log_.write(log::link_process_gives_up, {name_}, {why.fault}, {why.detail});
+    channel_.send(control::FromLink{control::LastWords{why}});
+    return row(why.fault).exit_code;
 }
 
 /// A certificate that is on its way would be lost, and the code with it (F99). tserver waits while it hears

@@ -8,7 +8,7 @@ namespace tserver::link {
 
 class Process final : log::Listener {
 public:
-    Process(net::Loop& loop, os::Fd channel, log::Log& log, Steady::time_point started);
+    Process(net::Loop& loop, os::Fd channel, log::Log& log, std::string name, Steady::time_point started);
     ~Process();
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
@@ -18,6 +18,7 @@ public:
 
 private:
     void logged(const log::Row& row, std::span<const log::Field> fields, unsigned repeated) override;
+    int give_up(const Error& why);
     net::Task<Result<bool>> take(control::Frame frame);
     Result<void> configure(const control::Configure& order);
     Result<void> confine(const config::LinkConfig& config);
@@ -30,6 +31,7 @@ private:
     net::Loop& loop_;
     control::Channel channel_;
     log::Log& log_;
+    std::string name_;
     Steady::time_point started_;
     std::string confinement_;  ///< what the sandbox lacks on this machine
     crypto::KeyMemory key_memory_{};

@@ -20,6 +20,7 @@ constexpr std::array rows{
     link_process_died.row,
     link_process_hung.row,
     link_process_failed.row,
+    link_process_gives_up.row,
     link_state.row,
     trust_taken.row,
     trust_unverified.row,

@@ -36,6 +36,8 @@ inline constexpr Message<Name> link_process_hung{
     35104, alarm, "link process does not answer, it is killed", {"link"}, 35100};
 inline constexpr Message<Name, Failure, Text> link_process_failed{
     35105, alarm, "link process cannot be started", {"link", "fault", "detail"}, 35100};
+inline constexpr Message<Name, Failure, Text> link_process_gives_up{
+    35106, alarm, "link process cannot go on and ends", {"link", "fault", "detail"}, 35100};
 
 inline constexpr Message<Name, Text, Text, Text, Text> link_state{
     35110, interaction, "link state changed", {"link", "from", "to", "fault", "detail"}};

@@ -82,11 +82,18 @@ void LinkProcess::carry_out(Action action) {
             const auto& waiting = std::get<Waiting>(state_);
             const auto wait = std::chrono::ceil<std::chrono::milliseconds>(waiting.until - Steady::now());
             log.write(log::link_process_died, {name()}, {ended_.text()}, {wait});
-            auto detail = ended_.text();
-            if (waiting.failures > 1) detail += fmt::format(", {} times in a row", waiting.failures);
-            return settle(control::LinkState::waiting, control::Reason{Fault::CHILD_DIED, std::move(detail)});
+            auto why = why_it_died();
+            if (waiting.failures > 1) why.detail += fmt::format(", {} times in a row", waiting.failures);
+            return settle(control::LinkState::waiting, std::move(why));
         }
     }
+}
+
+/// A process without memory cannot tell: its exit code does.
+control::Reason LinkProcess::why_it_died() const {
+    if (last_words_) return *last_words_;
+    const bool no_memory = !ended_.by_signal && ended_.value == row(Fault::OUT_OF_RESOURCES).exit_code;
+    return {no_memory ? Fault::OUT_OF_RESOURCES : Fault::CHILD_DIED, ended_.text()};
 }
 
 void LinkProcess::spawn() {
@@ -106,6 +113,7 @@ Result<void> LinkProcess::try_to_spawn() {
                               .descriptors = {{ends.second.get(), control::channel_descriptor}},
                               .environment = os::inherited_environment()};
     TRY(child, os::spawn(program));
+    last_words_.reset();
     last_pid_ = child.pid();
     child_.emplace(std::move(child));
     around_.loop.add(child_->pidfd(), *this, EPOLLIN);
@@ -154,6 +162,9 @@ void LinkProcess::take(control::FromLink message) {
                        if (!std::holds_alternative<Stopping>(state_)) become(std::move(report.status));
                    },
                    [](control::Pong&) {},
+                   [&](control::LastWords& words) {
+                       last_words_ = control::Reason{words.why.fault, std::move(words.why.detail)};
+                   },
                    [&](control::Logged& logged) {
                        logged.event.link = name();
                        if (around_.events != nullptr) around_.events->add(std::move(logged.event));

@@ -69,6 +69,7 @@ private:
     void settle(control::LinkState state, std::optional<control::Reason> reason);
     void become(control::LinkStatus status);
     [[nodiscard]] control::LinkState first_state() const;
+    [[nodiscard]] control::Reason why_it_died() const;
     net::Task<void> receive();
     void take(control::FromLink message);
     net::Task<Result<std::string>> ask(control::ToLink message, std::uint32_t request,
@@ -81,8 +82,9 @@ private:
     std::optional<os::Child> child_;
     std::unique_ptr<control::Channel> channel_;
     net::Job receiver_;
-    control::LinkStatus last_;  ///< what this process said last; before that, what we know
-    os::Ended ended_;           ///< how the last process ended
+    control::LinkStatus last_;                   ///< what this process said last; before that, what we know
+    os::Ended ended_;                            ///< how the last process ended
+    std::optional<control::Reason> last_words_;  ///< why, if it could tell
     pid_t last_pid_ = 0;
     unsigned restarts_ = 0;
     std::map<Fault, std::uint64_t> failures_;

@@ -93,6 +93,19 @@ TEST_F(LinkProcessTest, NamesTheExitCodeOfAProcessThatDies) {
     EXPECT_NE(detail.find("times in a row"), std::string::npos) << detail;
 }
 
+TEST_F(LinkProcessTest, TakesTheReasonFromAProcessThatTellsIt) {
+    auto& link = start("tells");
+    ASSERT_TRUE(gets(LinkState::waiting));
+    EXPECT_EQ(link.status().reason->fault, Fault::SANDBOX);
+    EXPECT_TRUE(link.status().reason->detail.starts_with("seccomp: Permission denied"));
+}
+
+TEST_F(LinkProcessTest, KnowsAProcessWithoutMemoryByItsExitCode) {
+    auto& link = start("starves");
+    ASSERT_TRUE(gets(LinkState::waiting));
+    EXPECT_EQ(link.status().reason->fault, Fault::OUT_OF_RESOURCES);
+}
+
 TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault) {
     control::EventLog events{loop_};
     log_.listen(&events);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IS
 """A stand-in for tserver-link that speaks the frames of src/control/channel.hpp by a second implementation.
 
-What it does wrong is in its link's name: dies (at once), deaf (no Ready), silent (answers no Ping), stubborn (neither
+What it does wrong is in its link's name: dies (at once), starves (as one without memory), tells (why it ends), deaf (no Ready), silent (answers no Ping), stubborn (neither
 the stop frame nor SIGTERM ends it), garbled (sends nonsense). It notes each frame it gets in <name>.frames beside
 itself when that file exists.
 """
@@ -13,7 +13,7 @@ import struct
 import sys
 
 CONFIGURE, ENROL, CONFIRM, REFRESH, STOP, PING = range(1, 7)
-READY, STATUS, PONG, ANSWER, LOGGED = range(65, 70)
+READY, STATUS, PONG, ANSWER, LOGGED, LAST_WORDS = range(65, 71)
 
 name = sys.argv[1]
 notes = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".frames")
@@ -50,6 +50,11 @@ def status():
 
 if name == "dies":
     sys.exit(7)
+if name == "starves":
+    sys.exit(44)
+if name == "tells":
+    send(LAST_WORDS, json.dumps({"fault": "SANDBOX", "detail": "seccomp: Permission denied", "action": ""}).encode())
+    sys.exit(48)
 if name == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 while True:
