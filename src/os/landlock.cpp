@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "os/fd.hpp"
+#include "os/not_confined.hpp"
 
 namespace tserver::os {
 namespace {
@@ -48,7 +48,7 @@ Result<void> allow(const Fd& rules, const std::string& path, std::uint64_t right
     rule.parent_fd = place.get();
     rule.allowed_access = directory ? rights : rights & file_rights;
     if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0U) != 0)
-        return failed("landlock_add_rule " + path, errno, Fault::SANDBOX);
+        return not_confined("landlock_add_rule " + path);
     return {};
 }
 
@@ -63,11 +63,11 @@ Result<bool> restrict_files(const std::vector<std::string>& writable) {
     handled.handled_access_fs = everything & known;
     const Fd rules{static_cast<int>(
         ::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0U))};
-    if (!rules) return failed("landlock_create_ruleset", errno, Fault::SANDBOX);
+    if (!rules) return not_confined("landlock_create_ruleset");
     for (const auto* path : system_files) CHECK(allow(rules, path, reading, Missing::is_fine));
     for (const auto& path : writable) CHECK(allow(rules, path, storing & known, Missing::is_a_fault));
     if (::syscall(SYS_landlock_restrict_self, rules.get(), 0U) != 0)
-        return failed("landlock_restrict_self", errno, Fault::SANDBOX);
+        return not_confined("landlock_restrict_self");
     return true;
 }
 

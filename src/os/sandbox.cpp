@@ -13,8 +13,8 @@
 #include <array>
 #include <thread>
 
-#include "os/fd.hpp"
 #include "os/landlock.hpp"
+#include "os/not_confined.hpp"
 #include "os/syscall_filter.hpp"
 
 namespace tserver::os {
@@ -27,7 +27,7 @@ __user_cap_header_struct for_self() { return {_LINUX_CAPABILITY_VERSION_3, 0}; }
 Result<Capabilities> capabilities() {
     auto header = for_self();
     Capabilities out{};
-    if (::syscall(SYS_capget, &header, out.data()) != 0) return failed("capget", errno, Fault::SANDBOX);
+    if (::syscall(SYS_capget, &header, out.data()) != 0) return not_confined("capget");
     return out;
 }
 
@@ -39,15 +39,14 @@ Result<void> drop_capabilities(LowPorts low_ports) {
     const auto keep = low_ports == LowPorts::yes ? held[0].permitted & bind : 0U;
     for (unsigned number = 0; ::prctl(PR_CAPBSET_READ, number) >= 0; ++number) {
         if (number == CAP_NET_BIND_SERVICE && keep != 0) continue;
-        if (::prctl(PR_CAPBSET_DROP, number) != 0 && errno != EPERM)
-            return failed("PR_CAPBSET_DROP", errno, Fault::SANDBOX);
+        if (::prctl(PR_CAPBSET_DROP, number) != 0 && errno != EPERM) return not_confined("PR_CAPBSET_DROP");
     }
     if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
-        return failed("PR_CAP_AMBIENT_CLEAR_ALL", errno, Fault::SANDBOX);
+        return not_confined("PR_CAP_AMBIENT_CLEAR_ALL");
     auto header = for_self();
     Capabilities wanted{};
     wanted[0].effective = wanted[0].permitted = keep;
-    if (::syscall(SYS_capset, &header, wanted.data()) != 0) return failed("capset", errno, Fault::SANDBOX);
+    if (::syscall(SYS_capset, &header, wanted.data()) != 0) return not_confined("capset");
     return {};
 }
 
@@ -72,7 +71,7 @@ Result<void> self_test(const Confinement& wanted, const Confined& made) {
         if (page != MAP_FAILED) return still("writable code");
         if (::prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER) return still("calls without a filter");
     }
-    if (!Fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) return failed("socket", errno, Fault::SANDBOX);
+    if (!Fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) return not_confined("socket");
     bool ran = false;
     std::thread{[&] { ran = true; }}.join();
     if (!ran) return fail(Fault::SANDBOX, "no thread runs inside the sandbox");
@@ -82,8 +81,7 @@ Result<void> self_test(const Confinement& wanted, const Confined& made) {
 }  // namespace
 
 Result<Confined> confine(const Confinement& wanted) {
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return failed("PR_SET_NO_NEW_PRIVS", errno, Fault::SANDBOX);
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return not_confined("PR_SET_NO_NEW_PRIVS");
     Confined out;
     TRY(files, restrict_files(wanted.writable));
     out.files = files;

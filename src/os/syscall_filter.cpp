@@ -18,7 +18,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include "os/fd.hpp"
+#include "os/not_confined.hpp"
 
 namespace tserver::os {
 namespace {
@@ -131,7 +131,7 @@ public:
         answer(refused(EPERM));
         const sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
         if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
-            return failed("seccomp", errno == EPERM ? ENOSYS : errno, Fault::SANDBOX);
+            return not_confined("seccomp");
         return {};
     }
 
