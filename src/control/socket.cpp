@@ -223,6 +223,18 @@ net::Task<void> Server::serve(os::Fd accepted) {
     }
 }
 
+namespace {
+
+/// The connection stands in the socket's queue, whether or not somebody serves it.
+template <class T>
+Result<T> late_is_unreachable(Result<T> result) {
+    if (result || result.error().fault != Fault::TIMED_OUT) return result;
+    return fail(Fault::DAEMON_UNREACHABLE,
+                "it takes the connection and does not answer: " + result.error().detail);
+}
+
+}  // namespace
+
 Result<Client> Client::connect(net::Loop& loop, const std::string& path) {
     TRY(address, address_of(path));
     auto socket = unix_socket();
@@ -238,11 +250,11 @@ net::Task<Result<json::object>> Client::exchange(json::object request, std::chro
     auto sent = co_await net::within(*loop_, limit,
                                      net::send_all(*loop_, socket_.get(), text, Fault::DAEMON_UNREACHABLE));
     wipe(text);
-    CO_CHECK("ask tserver", std::move(sent));
+    CO_CHECK("ask tserver", late_is_unreachable(std::move(sent)));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
     auto line =
         co_await net::within(*loop_, left, read_line(*loop_, socket_.get(), received_, longest_answer));
-    CO_TRY(answer, "ask tserver", std::move(line));
+    CO_TRY(answer, "ask tserver", late_is_unreachable(std::move(line)));
     if (!answer.text) co_return fail(Fault::DAEMON_UNREACHABLE, "tserver closed the control connection");
     co_return object_in(*answer.text);
 }

@@ -96,7 +96,7 @@ public:
     static Result<Client> connect(net::Loop& loop, const std::string& path);
 
     /// One request, its answer if that is good.
-    /// @return the error inside a bad answer; DAEMON_UNREACHABLE (gone), TIMED_OUT, CONTROL_PROTOCOL
+    /// @return the error inside a bad answer; DAEMON_UNREACHABLE (gone, or silent), CONTROL_PROTOCOL
     net::Task<Result<boost::json::object>> ask(boost::json::object request, std::chrono::milliseconds limit);
     /// The same, with the bad answer as it came.
     net::Task<Result<boost::json::object>> exchange(boost::json::object request,
