@@ -20,6 +20,15 @@ constexpr std::size_t out_room =
     TlsStream::push_room + (TlsStream::push_room / 16384 + 1) * record_overhead + 8192;
 constexpr std::size_t own_room = 4096;
 
+constexpr int internal_error = 80;  ///< alert (RFC 8446, section 6)
+
+/// Whether the server has sent all that comes before its CertificateRequest, and that not.
+bool certificate_request_is_next(const SSL* ssl) {
+    const auto state = SSL_get_state(ssl);
+    if (SSL_version(ssl) == TLS1_3_VERSION) return state == TLS_ST_CR_ENCRYPTED_EXTENSIONS;
+    return state == TLS_ST_CR_CERT || state == TLS_ST_CR_CERT_STATUS || state == TLS_ST_CR_KEY_EXCH;
+}
+
 template <class T>
 tl::unexpected<TlsFailure> no(T&& failure) {
     return tl::unexpected<TlsFailure>(std::forward<T>(failure));
@@ -333,7 +342,8 @@ TlsFailure TlsStream::classify_alone(int ssl_error) {
     const int reason = ERR_GET_REASON(code);
     if (alert_) {
         ERR_clear_error();
-        return {Kind::alert, alert_, alert_text(*alert_), {}};
+        const bool no_request = alert_ == internal_error && certificate_request_is_next(ssl_.get());
+        return {no_request ? Kind::authority_list : Kind::alert, alert_, alert_text(*alert_), {}};
     }
     if (ssl_error == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         ERR_clear_error();
