@@ -132,8 +132,14 @@ std::optional<Error> Examination::trouble_with(const Shown& shown) const {
                          told + " is not in the held list, and the cluster's could not be fetched",
                          {}};
         if (!list_ && trust::trusts_server(*fetched_, shown.leaf))
-            return Error{Fault::CTL_STALE, told + " is only in the list that is not believed", {}};
-        return Error{Fault::CTL_NOT_UPDATED, told + " is not in the list that the cluster serves", {}};
+            return Error{Fault::CTL_STALE,
+                         fmt::format("{} is only in the list that is not believed, {}", told,
+                                     fetched_->header.signed_text()),
+                         {}};
+        return Error{Fault::CTL_NOT_UPDATED,
+                     fmt::format("{} is not in the list that the cluster serves, {}", told,
+                                 fetched_->header.signed_text()),
+                     {}};
     }
     if (now_ >= shown.leaf.not_after() && patient_.link.server_expiry == config::ServerExpiry::refuse) {
         return Error{Fault::CTI_SERVER_EXPIRED,
@@ -228,6 +234,7 @@ net::Task<void> Examination::plain_session() {
     const auto& link = patient_.link;
     if (config::security(link) == config::Security::down)
         co_return skip(Step::session, "tls-required keeps the link down");
+    if (out_of_time(Step::session)) co_return;
     const Endpoint server{link.hostname.front(), config::cti_port(link)};
     auto looking = look(server, look_limit);
     const auto looked = co_await std::move(looking);

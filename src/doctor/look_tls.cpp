@@ -40,4 +40,12 @@ net::Task<Look> look_tls(net::Loop& loop, Endpoint server, const crypto::TlsCont
     co_return out;
 }
 
+net::Task<bool> answers_tls(net::Loop& loop, Endpoint server, std::chrono::milliseconds limit) {
+    const auto context = crypto::TlsContext::client(TlsProfile::legacy, nullptr);
+    if (!context) co_return false;
+    auto looking = look_tls(loop, std::move(server), *context, limit);
+    const auto looked = co_await std::move(looking);
+    co_return looked.shown || (looked.failure && looked.failure->alert);
+}
+
 }  // namespace tserver::doctor

@@ -23,4 +23,7 @@ struct Look {
 net::Task<Look> look_tls(net::Loop& loop, Endpoint server, const crypto::TlsContext& context,
                          std::chrono::milliseconds limit);
 
+/// Whether a TLS server answers there, of whatever kind: by its certificate or by an alert.
+net::Task<bool> answers_tls(net::Loop& loop, Endpoint server, std::chrono::milliseconds limit);
+
 }  // namespace tserver::doctor

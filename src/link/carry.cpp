@@ -1,4 +1,5 @@
 // Step 3 and on: sessions opened ahead of the application, the local listener, the relay, and reconnecting.
+#include "doctor/look_tls.hpp"
 #include "link/life.hpp"
 #include "net/plain_stream.hpp"
 
@@ -26,6 +27,12 @@ std::string how_text(const net::RelayEnd& end) {
         case How::stopped: return "stopped";
     }
     return {};
+}
+
+Error why_far_ended(const net::FarSide& far, const net::RelayEnd& end) {
+    if (far.answers_in_tls()) return end_of(far, net::Got::ended);
+    if (end.failure) return net::as_cti_error(*end.failure);
+    return {Fault::CTI_CLOSED, how_text(end), {}};
 }
 
 /// Does something a moment later, or when it goes: the application's first octets come first.
@@ -94,7 +101,8 @@ net::Task<Error> Life::name_early_ends() {
     auto connecting = net::connect(loop_, last, config::cti_port(config_), config_.connect_timeout);
     auto there = co_await std::move(connecting);
     if (!there) co_return std::move(there).error();
-    co_return Error{Fault::CTI_DUPLICATE_INSTANCE,
+    // Without a certificate there is no identity that somebody else could hold.
+    co_return Error{secure_ ? Fault::CTI_DUPLICATE_INSTANCE : Fault::CTI_CLOSED,
                     fmt::format("{} sessions in a row ended within {} s", duplicate_signs, soon.count()),
                     {}};
 }
@@ -129,8 +137,8 @@ net::PeerCheck Life::peer_check() {
     return [this](const crypto::Certificate& leaf) -> Result<void> {
         if (!trust::trusts_server(trust_.list(), leaf)) {
             return fail(Fault::CTI_SERVER_UNTRUSTED,
-                        fmt::format("{} (SHA-256 {}) is not a CallManager record of the trust list",
-                                    leaf.subject(), leaf.sha256()));
+                        fmt::format("{} (SHA-256 {}) is not a CallManager record of the trust list {}",
+                                    leaf.subject(), leaf.sha256(), trust_.list().header.signed_text()));
         }
         const bool expired = wall_now() >= leaf.not_after();
         if (expired && config_.server_expiry == config::ServerExpiry::refuse) {
@@ -159,12 +167,16 @@ net::Task<Error> Life::name_untrusted(Error error) {
     };
     if (refreshed && *refreshed && is_in(trust_.list())) {
         error.fault = Fault::CTL_STALE;
-        error.detail += "; the newer list has it and was taken, the next attempt is made with that";
+        error.detail += fmt::format("; the list {} has it and was taken, the next attempt is made with that",
+                                    trust_.list().header.signed_text());
     } else if (refreshed) {
         error.fault = Fault::CTL_NOT_UPDATED;
+        error.detail += *refreshed ? "; nor is it in the newer one " + trust_.list().header.signed_text()
+                                   : "; the cluster serves no newer one";
     } else if (trust_.refused() && is_in(*trust_.refused())) {
         error.fault = Fault::CTL_STALE;
-        error.detail += "; the newer list has it and was not taken: " + refreshed.error().text();
+        error.detail += fmt::format("; the list {} has it and was not taken: {}",
+                                    trust_.refused()->header.signed_text(), refreshed.error().text());
     }
     co_return error;
 }
@@ -311,12 +323,27 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
         listener_->hold();
         co_return;
     }
-    const bool early = since(started) < soon;
-    auto why = end.failure ? net::as_cti_error(*end.failure) : Error{Fault::CTI_CLOSED, how_text(end), {}};
-    early_ends_ = early && down == 0 && why.fault == Fault::CTI_CLOSED ? early_ends_ + 1 : 0;
-    if (early && up > 0 && why.fault == Fault::CTI_CLOSED)
-        why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};
+    auto why = why_far_ended(*session.far, end);
+    const bool early = since(started) < soon && why.fault == Fault::CTI_CLOSED;
+    if (early && up > 0) {
+        why = {Fault::SESSION_ENDED_EARLY, how_text(end), {}};  // an answer to what the application said
+        if (!secure_ && down == 0) {
+            auto asking = is_tls_port(session);
+            const bool tls = co_await std::move(asking);
+            if (tls) why.fault = Fault::CTI_SPEAKS_TLS;
+        }
+    } else {
+        early_ends_ = early && down == 0 ? early_ends_ + 1 : 0;
+    }
     lose(why);
+}
+
+/// A TLS server says nothing to what is no TLS (OpenSSL), and would be taken for one that refuses the user.
+net::Task<bool> Life::is_tls_port(const Session& session) {
+    auto server = Endpoint::parse(session.ctimanager);
+    if (!server) co_return false;
+    auto asking = doctor::answers_tls(loop_, *std::move(server), std::chrono::seconds{2});
+    co_return co_await std::move(asking);
 }
 
 /// The CTIManager closes idle sessions: connect when an application comes, and once a minute to see that it

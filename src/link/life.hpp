@@ -59,6 +59,7 @@ private:
     net::Task<void> serve_on_demand();
     /// Two sessions in a row that ended early: the sign of a duplicate, unless the CTIManager has gone down.
     net::Task<Error> name_early_ends();
+    net::Task<bool> is_tls_port(const Session& session);
     void lose(const Error& why);
     void note_end(const Session& session, const Error& why);
     void refused_application();

@@ -44,6 +44,8 @@ net::Task<Result<std::monostate>> settle(net::Loop& loop, Session& session, cons
 }  // namespace
 
 Error end_of(const net::FarSide& far, net::Got got) {
+    if (far.answers_in_tls())
+        return {Fault::CTI_SPEAKS_TLS, "the CTIManager answered with a TLS alert, and closed", {}};
     if (got == net::Got::failed) return net::as_cti_error(far.failure());
     return {
         Fault::CTI_CLOSED, got == net::Got::ended ? "closed by the CTIManager" : far.failure().detail, {}};

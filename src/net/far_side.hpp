@@ -46,6 +46,8 @@ public:
 
     [[nodiscard]] virtual int descriptor() const noexcept = 0;
     [[nodiscard]] virtual const TlsFailure& failure() const noexcept = 0;
+    /// On a connection in clear: the first octets that came are a TLS alert.
+    [[nodiscard]] virtual bool answers_in_tls() const noexcept { return false; }
 };
 
 }  // namespace tserver::net

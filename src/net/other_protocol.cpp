@@ -22,6 +22,14 @@ bool begins_tls(ByteView first) noexcept {
     return (first.size() < 2 || first[1] == 3) && (first.size() < 3 || first[2] <= 4);
 }
 
+bool is_tls_alert(ByteView first) noexcept {
+    constexpr std::size_t whole = 7;
+    constexpr std::uint8_t alert = 21;
+    constexpr std::uint8_t length = 2;
+    return first.size() >= whole && first[0] == alert && begins_tls(first) && first[3] == 0 &&
+           first[4] == length && (first[5] == 1 || first[5] == 2);
+}
+
 std::optional<std::string> other_protocol(ByteView first) {
     constexpr std::size_t message_type_at = 5;
     constexpr std::uint8_t handshake = 22;

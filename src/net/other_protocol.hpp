@@ -15,4 +15,7 @@ std::optional<std::string> other_protocol(ByteView first);
 /// Whether the octets begin a TLS record (RFC 8446, section 5.1).
 bool begins_tls(ByteView first) noexcept;
 
+/// Whether the octets begin with the record of one alert, as a TLS server answers to what is no TLS.
+bool is_tls_alert(ByteView first) noexcept;
+
 }  // namespace tserver::net

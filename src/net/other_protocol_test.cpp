@@ -31,5 +31,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"control_octets_are_escaped", "\x16\x41\x1b[2J"sv, "what answers is no TLS: \\x16A\\x1b[2J"}),
     [](const auto& info) { return std::string{info.param.name}; });
 
+TEST(TlsAlert, is_seven_octets_of_one_record_and_nothing_else) {
+    const std::vector<std::pair<std::string_view, bool>> cases{
+        {"\x15\x03\x01\x00\x02\x02\x46"sv, true},  {"\x15\x03\x03\x00\x02\x02\x28"sv, true},
+        {"\x15\x03\x03\x00\x02\x02"sv, false},     {"\x16\x03\x03\x00\x02\x02\x28"sv, false},
+        {"\x15\x03\x03\x00\x1a\x02\x28"sv, false}, {"\x15\x03\x03\x00\x02\x07\x28"sv, false},
+        {"\x15\x02\x03\x00\x02\x02\x28"sv, false}, {"", false}};
+    for (const auto& [octets, alert] : cases)
+        EXPECT_EQ(is_tls_alert(as_bytes(octets)), alert) << octets.size();
+}
+
 }  // namespace
 }  // namespace tserver::net

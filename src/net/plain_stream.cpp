@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+
+#include "net/other_protocol.hpp"
 
 namespace tserver::net {
 
@@ -14,7 +17,11 @@ TlsFailure socket_failure(int error) {
 
 Pulled PlainStream::pull(std::span<std::uint8_t> into) {
     const auto got = recv(socket_.get(), into.data(), into.size(), 0);
-    if (got > 0) return {Got::octets, static_cast<std::size_t>(got)};
+    if (got > 0) {
+        const auto count = static_cast<std::size_t>(got);
+        if (!std::exchange(heard_, true)) answers_in_tls_ = is_tls_alert(into.first(count));
+        return {Got::octets, count};
+    }
     if (got == 0) return {Got::ended, 0};
     if (errno == EAGAIN || errno == EINTR) return {Got::nothing, 0};
     failure_ = socket_failure(errno);

@@ -19,12 +19,15 @@ public:
     void end() override;
     [[nodiscard]] int descriptor() const noexcept override { return socket_.get(); }
     [[nodiscard]] const TlsFailure& failure() const noexcept override { return failure_; }
+    [[nodiscard]] bool answers_in_tls() const noexcept override { return answers_in_tls_; }
 
 private:
     os::Fd socket_;
     Pages out_;
     std::size_t begin_ = 0, end_ = 0;
     bool ending_ = false;
+    bool heard_ = false;
+    bool answers_in_tls_ = false;
     TlsFailure failure_{TlsFailure::Kind::other, {}, {}, {}};
 };
 

@@ -66,6 +66,10 @@ ByteView List::signed_behind() const noexcept {
     return ByteView{octets}.subspan(header.signature_offset + 3 + header.signature.size());
 }
 
+std::string Header::signed_text() const {
+    return timestamp ? "signed " + rfc3339(*timestamp) : "of an unknown time";
+}
+
 std::string List::sha256() const { return hex_of(crypto::Digest::sha256, octets); }
 std::string List::sha1() const { return hex_of(crypto::Digest::sha1, octets); }
 std::string List::md5() const { return hex_of(crypto::Digest::md5, octets); }
