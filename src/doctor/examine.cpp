@@ -177,6 +177,7 @@ void Examination::clock() {
 }
 
 net::Task<void> Examination::fetch() {
+    if (out_of_time(Step::tftp)) co_return;
     const auto started = Steady::now();
     auto source = list_source(patient_.link);
     const auto limit = left(fetch_limit);
