@@ -81,12 +81,18 @@ std::string table(const control::Status& status, Instant now, Colour colour) {
     return out;
 }
 
+/// The other links are not mentioned: each is a process of its own, and stands in the table with its state.
+std::string_view what_follows(const LinkStatus& link) {
+    return link.state == LinkState::stopped || link.state == LinkState::disabled ? "it waits for you"
+                                                                                 : "it tries again by itself";
+}
+
 std::string trouble(const LinkStatus& link, Colour colour) {
     const auto name = painted(escape(link.name, 40), "\x1b[1m", colour);
     if (!link.reason) return {};
     const auto& fault = row(link.reason->fault);
     auto out = fmt::format("\n{} is {}: {}\n", name, text(link.state), fault.meaning);
-    out += fmt::format("  {} since {}\n", fault.id, rfc3339(link.since));
+    out += fmt::format("  {} since {}; {}\n", fault.id, rfc3339(link.since), what_follows(link));
     if (!link.reason->detail.empty()) out += fmt::format("  seen: {}\n", escape(link.reason->detail, 600));
     out += fmt::format("  → {}\n", fault.action);
     return out;

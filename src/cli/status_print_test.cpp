@@ -42,7 +42,7 @@ TEST(StatusText, SaysWhatSeenWhereAndWhatToDoForALinkThatIsNotUp) {
     down.reason = control::Reason{Fault::CAPF_AUTH_CODE, "reason 7"};
     const auto text = status_text({"0.1.0", 1, {down}, {}}, now, Colour::off);
     EXPECT_THAT(text, HasSubstr("link-tls-2 is stopped: CAPF refused the authentication code\n"
-                                "  CAPF_AUTH_CODE since 2026-11-25T08:40:00Z\n"
+                                "  CAPF_AUTH_CODE since 2026-11-25T08:40:00Z; it waits for you\n"
                                 "  seen: reason 7\n"
                                 "  → in CUCM open the CAPF profile"));
 }
