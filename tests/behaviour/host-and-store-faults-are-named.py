@@ -8,7 +8,11 @@ import socket
 import subprocess
 import unittest
 
-from harness import Named, Site
+from harness import PASSPHRASE, Named, Site
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 class HostFaults(unittest.TestCase):
@@ -59,6 +63,28 @@ class HostFaults(unittest.TestCase):
         octets[len(octets) // 2] ^= 1
         sealed.write_bytes(octets)
         self.start("STORE_DAMAGED", "one bit of identity.p12 changed")
+        self.named.check(self)
+
+    def test_files_of_an_identity_that_come_from_elsewhere(self):
+        site = self.site
+        self.enrolled()
+        word = site.directory / "word"
+        word.touch(mode=0o600)
+        word.write_text(PASSPHRASE)
+        whole = site.directory / "whole.p12"
+        code, _, errors = site.ctl("store", "--config", site.config, "export", "link-tls-1", "--with-key", "--out", whole,
+                                   "--new-passphrase-file", word)
+        self.assertEqual(code, 0, errors)
+
+        def again(name, *how):
+            """The same pair as another program would have written it."""
+            pem, out = site.directory / "pair.pem", site.directory / name
+            openssl("pkcs12", "-in", whole, "-nodes", "-passin", f"file:{word}", "-out", pem)
+            openssl("pkcs12", "-export", "-in", pem, "-passout", f"file:{word}", "-out", out, *how)
+            return "store", "--config", site.config, "import", "link-tls-1", out, "--file-passphrase-file", word
+
+        self.command("STORE_NO_MAC", 36, *again("no-mac.p12", "-nomac"))
+        self.command("STORE_ALGORITHM", 36, *again("camellia.p12", "-keypbe", "CAMELLIA-256-CBC", "-certpbe", "CAMELLIA-256-CBC"))
         self.named.check(self)
 
     def test_the_clock(self):
@@ -116,7 +142,7 @@ class HostFaults(unittest.TestCase):
             answer = json.loads(out)
         except ValueError:
             answer = {"error": {"fault": errors.split(":")[0][:40]}}
-        problems = answer.get("problems") or [answer.get("error", {})]
+        problems = answer.get("problems") or answer.get("warnings") or [answer.get("error", {})]
         name = problems[0].get("fault")
         self.named.add(fault, " ".join(map(str, arguments)).replace(str(self.site.directory), "…"),
                        name if code == exit_code else f"{name}, exit {code}", "tserverctl")
@@ -133,17 +159,23 @@ class HostFaults(unittest.TestCase):
         self.command("CTL_FORMAT", 4, "trust", "show", site.directory / "text")
         self.command("STORE_MISSING", 37, "store", "--path", site.store, "check", "cti77")
         self.command("USAGE", 2, "faults", "NO_SUCH_CLASS")
-        bad = site.directory / "bad.conf"
+        bad, empty = site.directory / "bad.conf", site.directory / "empty"
+        empty.touch(mode=0o600)
         for fault, text in (("CONFIG_SYNTAX", "[TServer\n"), ("CONFIG_UNKNOWN", "[TServer]\nlink-1-name = a\ncolour = red\n[a]\n"
                                                              "hostname = x\n"),
                             ("CONFIG_VALUE", "[TServer]\nlink-1-name = a\n[a]\nhostname = x\nport = 99999\n"),
                             ("CONFIG_DUPLICATE", "[TServer]\nlink-1-name = a\n[a]\nhostname = x\nhostname = y\n"),
                             ("CONFIG_CONFLICT", "[TServer]\nlink-1-name = a\nlink-2-name = b\n[a]\nhostname = x\n"
                                                 "listen = 127.0.0.1:9\n[b]\nhostname = x\nlisten = 127.0.0.1:9\n"),
+                            ("STORE_EMPTY_PASSPHRASE", f"[TServer]\nlink-1-name = a\n[link-tls]\npassword-file = {empty}\n[a]\nhostname = x\n"),
                             ("CONFIG_MISSING", "[TServer]\nlink-1-name = a\n[a]\nport = 2748\n")):
             bad.touch(mode=0o600)
             bad.write_text(text)
             self.command(fault, 2, "config", "check", bad)
+        incomplete = site.options()
+        del incomplete["link-tls"]["tls-capf-host"]
+        site.write(incomplete)
+        self.command("CONFIG_INCOMPLETE", 1, "config", "check", site.config)
         self.command("CONFIG_UNREADABLE", 2, "config", "check", site.directory / "nothing.conf")
         site.config.write_text("[TServer\n")
         code, out, _ = site.ctl("--json", "reload")

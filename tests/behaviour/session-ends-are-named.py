@@ -57,13 +57,16 @@ class SessionEnds(unittest.TestCase):
 
     def test_what_ends_a_session_that_was_up(self):
         self.start(**{"user-timeout": "1s"})
-        with self.site.application() as application:
-            self.site.tell_cluster("fault cti-close-after=1")
-            since = len(self.site.log())
-            application.sendall(b"a first message")
-            self.assertEqual(application.recv(100), b"")
-        wait_for("the end in the log", lambda: self.site.faults_in_log(since))
-        self.named.add("SESSION_ENDED_EARLY", "fault cti-close-after=1", self.site.faults_in_log(since)[0], "log")
+        for again in range(3):  # an application that tries again is no second holder of the identity
+            with self.site.application() as application:
+                self.site.tell_cluster("fault cti-close-after=1")
+                since = len(self.site.log())
+                application.sendall(b"a first message")
+                self.assertEqual(application.recv(100), b"")
+            self.site.wait("the end", lambda s: not s["links"][0]["application"]["connected"])
+            self.site.wait_up()
+        seen = self.site.faults_in_log()
+        self.named.add("SESSION_ENDED_EARLY", "fault cti-close-after=1, three times", " ".join(sorted(set(seen))), "log")
 
         self.site.tell_cluster("clear")
         self.site.wait_up()

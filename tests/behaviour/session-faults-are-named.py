@@ -3,7 +3,7 @@
 # Could break: an alert mapped to the wrong class, a service that is no TLS called a failed handshake, a guess said aloud.
 import unittest
 
-from harness import Named, Site
+from harness import Named, Site, read_to_end, wait_for
 
 
 class SessionFaults(unittest.TestCase):
@@ -58,6 +58,13 @@ class SessionFaults(unittest.TestCase):
                 self.site.cluster.end()
         self.named.check(self)
 
+    def test_what_the_server_sends_that_is_too_long(self):
+        self.start()
+        self.provoke("CTI_TLS", "fault cti-chain=2000")
+        for version in ("1.2", "1.3"):
+            self.provoke("TLS_PEER_CA_LIST", f"fault cti-tls={version}", "fault cti-ca-list=too-long")
+        self.named.check(self)
+
     def test_which_list_knows_the_server(self):
         self.start()
         self.provoke("CTL_NOT_UPDATED", "fault cti-server=unlisted")
@@ -68,6 +75,28 @@ class SessionFaults(unittest.TestCase):
         self.site.wait_up()
         # A new certificate in a list that is signed by nobody we know.
         self.provoke("CTL_STALE", "list new-signer", "list renew", allowed={"CTL_SIG_UNTRUSTED"})
+        self.named.check(self)
+
+    def test_a_link_in_clear(self):
+        """It has no certificate, so nobody can hold the same one, and the port may be the wrong one."""
+        site = self.site = self.enterContext(Site())
+        site.start_cluster("--fault", "cti-accept-close")
+        site.start_tserver(site.options(tls=False))
+        site.wait("waits", lambda s: s["links"][0]["state"] in ("waiting", "stopped"))
+        self.named.add("CTI_CLOSED", "fault cti-accept-close, a link in clear", site.link()["reason"]["fault"], "status")
+        self.assertEqual(set(site.faults_in_log()), {"CTI_CLOSED"})
+        site.tell_cluster("clear")
+        options = site.options(tls=False)
+        options["link-tls-1"]["port"] = site.port("cti-tls")
+        site.write(options)
+        self.assertEqual(site.ctl("reload")[0], 0)
+        site.wait_up("plain")
+        since = len(site.log())
+        with site.application() as application:
+            application.sendall(b"a first message in clear")
+            read_to_end(application)
+        wait_for("the end in the log", lambda: site.faults_in_log(since))
+        self.named.add("CTI_SPEAKS_TLS", "port = 2749 and a TLS option missing", site.faults_in_log(since)[0], "log")
         self.named.check(self)
 
 
