@@ -50,7 +50,7 @@ public:
         add_store();
         add_doctor();
         add_faults();
-        add_history();
+        add_history(app_, "Example: tserverctl history link-tls-1");
         add_bundle();
     }
 
@@ -146,7 +146,7 @@ private:
     }
 
     void add_link() {
-        auto& link = *group(app_, "link", "Start, stop, restart or enrol one link");
+        auto& link = *group(app_, "link", "Start, stop, restart or enrol one link, and what happened to it");
         for (const auto* what : {"start", "stop", "restart"}) {
             static const std::map<std::string_view, std::pair<const char*, const char*>> texts{
                 {"start",
@@ -175,6 +175,7 @@ private:
         enrolled->add_option("NAME", link_, "name of the link")->required();
         enrolled->add_option("--code-file", code_file_,
                              "file with the code in its first line; - is standard input");
+        add_history(link, "Example: tserverctl link history link-tls-1");
     }
 
     [[nodiscard]] std::optional<std::string> source_of_code() const {
@@ -320,12 +321,14 @@ private:
         messages->add_flag("--markdown", markdown_, "the reference page of all messages");
     }
 
-    void add_history() {
-        auto* shown = command(app_, "history",
+    void add_history(CLI::App& parent, const char* example) {
+        const auto footer = std::string{example} +
+                            " --last 30\n"
+                            "Equal attempts in a row are one step with `repeated`.\n"
+                            "Exit: 0 shown, 2 no such link or tserver does not answer.";
+        auto* shown = command(parent, "history",
                               "The last trust lists, enrolments and handshakes of a link, step by step",
-                              "Example: tserverctl history link-tls-1 --last 30\n"
-                              "Exit: 0 shown, 2 no such link or tserver does not answer.",
-                              [this] { return cli::history(terms_, link_, last_); });
+                              footer.c_str(), [this] { return cli::history(terms_, link_, last_); });
         shown->add_option("LINK", link_, "name of the link")->required();
         shown->add_option("--last", last_, "so many steps at most")->capture_default_str();
     }

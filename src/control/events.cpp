@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/text.hpp"
+#include "control/recorder.hpp"
 
 namespace tserver::control {
 
@@ -21,11 +22,13 @@ std::string new_run() {
 
 }  // namespace
 
-EventLog::EventLog(net::Loop& loop, std::size_t most) : loop_{loop}, most_{most}, run_{new_run()} {}
+EventLog::EventLog(net::Loop& loop, Recorder& recorder, std::size_t most)
+    : loop_{loop}, recorder_{recorder}, most_{most}, run_{new_run()} {}
 
 void EventLog::add(Event event) {
     event.sequence = ++last_;
     event.at = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    recorder_.add(event);
     kept_.push_back(std::move(event));
     if (kept_.size() > most_) kept_.pop_front();
     for (auto* waiter : waiting_) waiter->set();

@@ -26,14 +26,16 @@
 
 namespace tserver::control {
 
-/// The newest events, bounded by their number, and whoever waits for the next.
+class Recorder;
+
+/// The newest events, bounded by their number, and whoever waits for the next. Each goes to the recorder too.
 class EventLog final : public log::Listener {
 public:
     static constexpr std::size_t most_kept = 4096;
     static constexpr std::size_t most_at_once = 256;
     static constexpr std::chrono::milliseconds longest_wait{25'000};
 
-    explicit EventLog(net::Loop& loop, std::size_t most = most_kept);
+    EventLog(net::Loop& loop, Recorder& recorder, std::size_t most = most_kept);
 
     /// Gives the event its number and its time.
     void add(Event event);
@@ -52,6 +54,7 @@ private:
     net::Task<void> next(std::chrono::milliseconds limit);
 
     net::Loop& loop_;
+    Recorder& recorder_;
     std::size_t most_;
     std::string run_;
     std::uint64_t last_ = 0;

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "control/blocking.hpp"
+#include "control/recorder.hpp"
 #include "log/messages.hpp"
 
 namespace tserver::control {
@@ -37,7 +38,8 @@ protected:
 
     net::Loop loop_;
     log::Log log_{{.descriptor = -1, .most = log::Level::alarm}};
-    EventLog events_{loop_, 4};
+    Recorder recorder_;
+    EventLog events_{loop_, recorder_, 4};
     int happened_ = 0;
 };
 
@@ -81,7 +83,7 @@ TEST_F(EventsTest, OfAnotherRunOrTheFutureAreRefused) {
 }
 
 TEST_F(EventsTest, TwoLogsHaveTwoRuns) {
-    const EventLog again{loop_};
+    const EventLog again{loop_, recorder_};
     EXPECT_NE(again.cursor().run, events_.cursor().run);
 }
 
@@ -96,7 +98,7 @@ TEST_F(EventsTest, ARequestWithoutPlaceBeginsWithTheOldestKept) {
 }
 
 TEST_F(EventsTest, ComeInPartsThatSayWhetherThereIsMore) {
-    EventLog many{loop_, 1000};
+    EventLog many{loop_, recorder_, 1000};
     for (int i = 0; i < 300; ++i) many.add(event_of(log::tserver_stopped.row, {}, 0));
     const auto answer = result_of(loop_, many.answer({{"after", 0}}));
     ASSERT_TRUE(answer);

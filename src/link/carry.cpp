@@ -128,7 +128,9 @@ net::Task<Result<Session>> Life::open_next() {
             auto naming = name_untrusted(session.error());
             session = tl::unexpected(co_await std::move(naming));
         }
-        if (!session) board_.log(log::session_note, board_.name(), {session.error().text()});
+        // Of the last one it is told by whoever decides what happens next.
+        if (!session && tried + 1 < config_.hostname.size())
+            board_.log(log::session_note, board_.name(), {session.error().text()});
     }
     co_return session;
 }

@@ -283,7 +283,13 @@ net::Task<Result<std::string>> Life::enrol(AuthCode code) {
     auto ensuring = trust_.ensure();
     CO_CHECK("trust", co_await std::move(ensuring));
     auto getting = get_identity(std::move(code));
-    CO_CHECK("identity", co_await std::move(getting));
+    auto got = co_await std::move(getting);
+    if (!got) {
+        const auto& error = got.error();
+        board_.log(log::enrol_failed, board_.name(), {error.fault}, {error.detail},
+                   {row(error.fault).action});
+        co_return tl::unexpected<Error>(std::move(got).error().in("identity"));
+    }
     const auto& certificate = identity_.get().certificate;
     drop({Fault::CTI_CLOSED, "a new certificate was enrolled", {}});
     co_return fmt::format("certificate {} enrolled, valid until {}", certificate.subject(),

@@ -10,6 +10,7 @@
 
 #include "config/link_config.hpp"
 #include "control/channel.hpp"
+#include "control/events.hpp"
 #include "log/log.hpp"
 #include "net/wait.hpp"
 #include "os/spawn.hpp"

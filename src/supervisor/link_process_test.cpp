@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "control/blocking.hpp"
+#include "control/recorder.hpp"
 #include "log/messages.hpp"
 
 namespace tserver::supervisor {
@@ -107,7 +108,8 @@ TEST_F(LinkProcessTest, KnowsAProcessWithoutMemoryByItsExitCode) {
 }
 
 TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault) {
-    control::EventLog events{loop_};
+    control::Recorder recorder;
+    control::EventLog events{loop_, recorder};
     log_.listen(&events);
     auto& link = start("good");
     ASSERT_TRUE(gets(LinkState::up));
@@ -129,7 +131,8 @@ TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault)
 }
 
 TEST_F(LinkProcessTest, GivesTheEventsOfItsProcessTheirLinkNumberAndTime) {
-    control::EventLog events{loop_};
+    control::Recorder recorder;
+    control::EventLog events{loop_, recorder};
     around_.events = &events;
     start("forger");
     ASSERT_TRUE(comes([&] { return events.cursor().last > 0; }));

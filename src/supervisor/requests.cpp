@@ -57,13 +57,17 @@ std::string one_line(const control::Status& status) {
 net::Task<json::object> Requests::answer(json::object request) {
     const auto command = text_in(request, "command");
     if (!command) co_return control::bad_answer(command.error());
-    const bool looks = *command == "status" || *command == "events";
+    const bool looks = *command == "status" || *command == "events" || *command == "history";
     if (!looks) log_.write(log::control_request, {*command});
     if (*command == "status") co_return status();
     if (*command == "events") {
         auto answering = supervisor_.events().answer(std::move(request));
         auto events = co_await std::move(answering);
         co_return events ? *std::move(events) : control::bad_answer(events.error());
+    }
+    if (*command == "history") {
+        auto told = history(request);
+        co_return told ? *std::move(told) : control::bad_answer(told.error());
     }
     if (*command == "reload") co_return answer_reload();
     if (*command == "plan") co_return answer_plan(request);
@@ -81,6 +85,16 @@ net::Task<json::object> Requests::answer(json::object request) {
 json::object Requests::status() const {
     auto out = control::good_answer();
     out["status"] = control::to_json(supervisor_.status());
+    return out;
+}
+
+Result<json::object> Requests::history(const json::object& request) const {
+    TRY(name, text_in(request, "link"));
+    CHECK(supervisor_.link(name));
+    json::array steps;
+    for (const auto& step : supervisor_.recorder().steps(name)) steps.push_back(control::to_json(step));
+    auto out = control::good_answer();
+    out["steps"] = std::move(steps);
     return out;
 }
 

@@ -2,6 +2,8 @@
 //
 //   {"command":"status"}                                 → "status": the status model
 //   {"command":"events","run":R,"after":n,"wait_ms":t}   → see control/events.hpp
+//   {"command":"history","link":L}                       → "steps": the last events of the link, folded
+//                                                          (control/recorder.hpp)
 //   {"command":"reload"}                                 → "generation", and "plan" and "text" as below
 //   {"command":"plan","file":F}                          → "plan": config::plan_json(), "text": for people
 //   {"command":"link","link":L,"do":"start|stop|restart"}  → "state" of the link afterwards
@@ -30,6 +32,7 @@ public:
 
 private:
     [[nodiscard]] boost::json::object status() const;
+    [[nodiscard]] Result<boost::json::object> history(const boost::json::object& request) const;
     boost::json::object answer_reload();
     [[nodiscard]] boost::json::object answer_plan(const boost::json::object& request) const;
     Result<boost::json::object> answer_link(const boost::json::object& request);

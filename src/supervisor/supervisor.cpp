@@ -47,7 +47,7 @@ static_assert(static_cast<int>(config::LogLevel::alarm) == static_cast<int>(log:
 Supervisor::Supervisor(net::Loop& loop, log::Log& log, config::Config config, std::string program)
     : loop_{loop},
       log_{log},
-      events_{loop},
+      events_{loop, recorder_},
       around_{.loop = loop,
               .log = log,
               .level = log_level(config.daemon),

@@ -10,6 +10,7 @@
 #include "config/config.hpp"
 #include "config/plan.hpp"
 #include "control/events.hpp"
+#include "control/recorder.hpp"
 #include "log/log.hpp"
 #include "supervisor/link_process.hpp"
 
@@ -38,6 +39,7 @@ public:
 
     [[nodiscard]] control::Status status() const;
     [[nodiscard]] control::EventLog& events() noexcept { return events_; }
+    [[nodiscard]] const control::Recorder& recorder() const noexcept { return recorder_; }
     [[nodiscard]] const config::Config& config() const noexcept { return config_; }
     [[nodiscard]] unsigned generation() const noexcept { return generation_; }
     /// @return LINK_UNKNOWN, with the names there are
@@ -53,6 +55,7 @@ private:
 
     net::Loop& loop_;
     log::Log& log_;
+    control::Recorder recorder_;
     control::EventLog events_;
     Surroundings around_;
     config::Config config_;   ///< in force

@@ -51,6 +51,26 @@ class History(unittest.TestCase):
         self.assertEqual(len(self.steps("link-tls-1", "--last", "3")), 3)
         self.assertEqual(site.ctl("history", "no-such-link")[0], 2)
 
+    def test_a_link_that_tries_again_and_again_keeps_its_enrolment_and_an_enrolment_that_failed_says_how(self):
+        site = self.site = self.enterContext(Site())
+        site.bring_up(**{"reconnect-min": "100ms", "reconnect-max": "100ms"})
+        (site.store / "identities" / site.instance(1) / "attempts.json").unlink()  # one enrolment in 30 seconds
+        site.tell_cluster("fault capf-drop=store-request")
+        site.arm(1, "654321")
+        code, _, errors = site.ctl("link", "enrol", "link-tls-1", "--code-file", "-", given="654321\n")
+        self.assertEqual(code, 23, errors)
+        failed = [step["fields"]["fault"] for step in self.steps() if step["id"] == 24203]
+        self.assertEqual(failed, ["CAPF_CODE_PROBABLY_USED"])
+        for command in ("cti down", "cti drop"):
+            site.tell_cluster(command)
+        last = site.status()["events"]["last"]
+        site.wait("many attempts", lambda s: s["events"]["last"] > last + 250, 90)
+        steps = self.steps()
+        self.assertIn(24207, [step["id"] for step in steps])
+        self.assertGreater(max(step["repeated"] for step in steps), 40)
+        self.assertLess(len(steps), 60)
+        self.assertEqual(site.ctl("link", "history", "link-tls-1")[0], 0)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
