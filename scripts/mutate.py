@@ -127,12 +127,13 @@ class Copy:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def chosen(files, limit, seed):
-    """All changes of the files, or `limit` of them drawn at random, file by file."""
+def chosen(files, limit, seed, places):
+    """All changes of the files, or `limit` of them drawn at random (and those at `places` before them)."""
     every = [mutant for name, _ in files for mutant in mutants(name)]
-    if limit and limit < len(every):
-        every = [every[at] for at in sorted(random.Random(seed).sample(range(len(every)), limit))]
-    return every
+    if not limit or limit >= len(every):
+        return every
+    wanted = [mutant for mutant in every if f"{mutant[0]}:{mutant[1]}" in places]
+    return wanted + [mutant for mutant in random.Random(seed).sample(every, limit) if mutant not in wanted]
 
 
 def limits(copy, programs):
@@ -146,7 +147,7 @@ def limits(copy, programs):
     return out
 
 
-def check(parts, limit, seed):
+def check(parts, given):
     files = {part: PARTS[part] for part in parts}
     tests = {name: program for listed in files.values() for name, program in listed}
     copy = Copy(sorted(set(tests.values())))
@@ -154,7 +155,10 @@ def check(parts, limit, seed):
     try:
         allowed = limits(copy, sorted(set(tests.values())))
         for part, listed in files.items():
-            for mutant in chosen(listed, limit, seed):
+            until = time.monotonic() + 60 * given.minutes if given.minutes else None
+            for mutant in chosen(listed, given.limit, given.seed, given.at):
+                if until and time.monotonic() > until:
+                    break
                 name, line, *_, new, what = mutant
                 outcome = copy.outcome(mutant, tests[name], allowed[tests[name]])
                 counts.setdefault((part, name), []).append(outcome)
@@ -184,6 +188,8 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: each of them; there are: {', '.join(PARTS)}")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most so many changes a part, drawn at random")
     parser.add_argument("--seed", type=int, default=1, help="of the draw (default: 1)")
+    parser.add_argument("--at", action="append", default=[], metavar="FILE:LINE", help="the changes there too, whatever is drawn")
+    parser.add_argument("--minutes", type=float, default=0, metavar="M", help="no longer than this a part; the rest is not counted")
     parser.add_argument("--list", action="store_true", help="print the changes, build nothing")
     given = parser.parse_args()
     unknown = [part for part in given.parts if part not in PARTS]
@@ -192,10 +198,10 @@ def main():
     parts = given.parts or list(PARTS)
     if given.list:
         for part in parts:
-            for name, line, *_, new, what in chosen(PARTS[part], given.limit, given.seed):
+            for name, line, *_, new, what in chosen(PARTS[part], given.limit, given.seed, given.at):
                 print(f"{part:6} {name}:{line}: {what}: {' '.join(new.split())}")
         return
-    counts, _ = check(parts, given.limit, given.seed)
+    counts, _ = check(parts, given)
     sys.exit(0 if report(counts) else 1)
 
 

@@ -170,7 +170,9 @@ INSTANTIATE_TEST_SUITE_P(
     , ForeignPkcs12,
     testing::Values(
         Foreign{"openssl3.p12", "old", {}, ""}, Foreign{"certificate-in-clear.p12", "old", {}, ""},
-        Foreign{"java.p12", "oldold", {}, ""},
+        Foreign{"java.p12", "oldold", {}, ""}, Foreign{"mac-sha384.p12", "old", {}, ""},
+        Foreign{"mac-sha512.p12", "old", {}, ""},
+        Foreign{"mac-sha224.p12", "old", Fault::STORE_ALGORITHM, "MAC with sha224"},
         Foreign{"openssl3.p12", "olD", Fault::STORE_PASSPHRASE, "the MAC of the file does not fit"},
         Foreign{"openssl3.p12", "", Fault::STORE_EMPTY_PASSPHRASE, "no passphrase given"},
         // F7: the old algorithm is named whether the passphrase is right or wrong.
@@ -188,6 +190,17 @@ INSTANTIATE_TEST_SUITE_P(
                 "the PKCS#12 file holds no certificate of its private key"},
         Foreign{"certificate-only.p12", "old", Fault::STORE_MISSING,
                 "the PKCS#12 file holds no private key"}));
+
+TEST(Pkcs12, WhoseBagsAreDamagedIsDamagedWhateverThePassphrase) {
+    auto octets = file(data("certificate-in-clear.p12"));
+    const auto text = as_text(octets);
+    const auto bags = text.find("\x30\x82\x03\x9a\x30\x82\x03\x96");  // SEQUENCE OF SafeBag
+    ASSERT_NE(bags, std::string_view::npos);
+    octets[bags] ^= 0x01U;
+    const auto opened = open(octets, Secret{"old"});
+    EXPECT_EQ(opened.error().fault, Fault::STORE_DAMAGED);
+    EXPECT_EQ(opened.error().detail.substr(0, 13), "PKCS#12: bags");
+}
 
 // An import reads what open() refuses, and says what was old.
 struct Old {

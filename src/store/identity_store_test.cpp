@@ -399,6 +399,33 @@ TEST_F(IdentityStoreTest, IsListedAndReadWithoutALockOrAPassphraseForTheList) {
               Fault::STORE_MISSING);
 }
 
+TEST_F(IdentityStoreTest, AStoreWithoutIdentitiesListsNoneAndOneThatCannotBeReadSaysSo) {
+    EXPECT_EQ(list_identities(scratch.path)->size(), 0U);
+    spoil(scratch.path / "identities", "a file");
+    const auto list = list_identities(scratch.path);
+    ASSERT_FALSE(list);
+    EXPECT_EQ(list.error().detail, (scratch.path / "identities").string() + ": Not a directory");
+}
+
+TEST_F(IdentityStoreTest, F37_AHostIsConfirmedWhileTheLinkHoldsItsIdentity) {
+    save(first);
+    const auto owner = open_at(scratch.path);
+    const auto confirmed = confirm_identity_host(scratch.path, cti01);
+    ASSERT_TRUE(confirmed) << confirmed.error().text();
+    EXPECT_EQ(list_identities(scratch.path)->front().meta->host, this_host().empty() ? "h1" : this_host());
+}
+
+TEST_F(IdentityStoreTest, F37_AHostIsNotConfirmedWhereTheLockCannotBeTaken) {
+    save(first);
+    fs::remove(folder() / "lock");
+    fs::create_directory(folder() / "lock");
+    const auto confirmed = confirm_identity_host(scratch.path, cti01);
+    ASSERT_FALSE(confirmed);
+    EXPECT_EQ(confirmed.error().fault, Fault::STORE_IO) << confirmed.error().text();
+    fs::remove(folder() / "lock");
+    EXPECT_EQ(list_identities(scratch.path)->front().meta->host, "h1");
+}
+
 TEST_F(IdentityStoreTest, APathThatDoesNotExistIsMissingToACommandAndMadeByAnOwner) {
     const auto path = (scratch.path / "certs").string();
     EXPECT_EQ(list_identities(path).error().fault, Fault::STORE_MISSING);

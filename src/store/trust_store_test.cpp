@@ -97,6 +97,16 @@ TEST_F(TrustStoreTest, FallsBackToTheListBeforeADamagedOne) {
               (folder() / "000002/ctl.tlv").string() + ": its SHA-256 is not the one in meta.json");
 }
 
+TEST_F(TrustStoreTest, WithoutAWholeListItIsDamagedNotMissing) {
+    save("list");
+    std::ofstream{folder() / "000001/ctl.tlv"} << "lisT";
+    const auto held = opened().load();
+    ASSERT_FALSE(held) << "taken for first use";
+    EXPECT_EQ(held.error().fault, Fault::STORE_DAMAGED);
+    EXPECT_EQ(held.error().detail,
+              (folder() / "000001/ctl.tlv").string() + ": its SHA-256 is not the one in meta.json");
+}
+
 TEST_F(TrustStoreTest, OneLinkAtATimeHoldsTheLock) {
     auto first = opened();
     auto second = opened();

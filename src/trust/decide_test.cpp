@@ -144,6 +144,16 @@ TEST(LaterList, OlderThanTheHeldOneIsTakenWithAWarning) {
     EXPECT_THAT(got->warnings, Contains(HasSubstr("before the held one")));
 }
 
+TEST(Renewal, SignedInTheSameSecondAsTheHeldListIsNoRemark) {
+    const auto pub = test::record(2, test::signer("pub").certificate);
+    const auto sast = test::record(0, test::signer("itlrec").certificate);
+    const auto held = signed_by("itlrec", {sast, pub});
+    const auto got = decide(Held{&held, true}, signed_by("itlrec", {sast, pub, pub}), {}, now);
+    ASSERT_TRUE(got) << got.error().text();
+    EXPECT_TRUE(std::holds_alternative<Renewed>(got->what));
+    EXPECT_THAT(got->warnings, IsEmpty());
+}
+
 TEST(LaterList, WithoutServersIsTakenAndNamesTheFact) {
     const auto sast = test::record(0, test::signer("itlrec").certificate);
     const auto held = signed_by("itlrec", {sast, test::record(2, test::signer("pub").certificate)});

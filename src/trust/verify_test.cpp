@@ -10,6 +10,7 @@ namespace tserver::trust {
 namespace {
 
 using crypto::Digest;
+using test::publisher;
 using test::recovery;
 using testing::HasSubstr;
 
@@ -124,6 +125,36 @@ TEST(Signer, WithAKeyThatCanBeFactoredIsNotTaken) {
     const auto error = verify(list, list).error();
     EXPECT_EQ(error.fault, Fault::CTL_SIG_ALGO);
     EXPECT_THAT(error.detail, HasSubstr("keys from RSA-1024 to RSA-8192 are taken"));
+}
+
+TEST(Signer, WithTheLargestKeyIsTaken) {
+    const auto largest = test::signer("rsa8192");
+    const auto list = signed_list({.records = {test::record(0, largest.certificate)}}, largest);
+    const auto verified = verify(list, list);
+    ASSERT_TRUE(verified) << verified.error().text();
+    EXPECT_EQ(verified->key_bits, 8192U);
+}
+
+/// A list with so many signers, none of which is the one that it names.
+std::string refusal_with_signers(unsigned count) {
+    const auto& key = recovery().key;
+    test::ListSpec spec{.records = {test::record(2, publisher().certificate)}, .signer_serial = Bytes{0x77}};
+    for (unsigned i = 0; i < count; ++i) {
+        const auto serial = static_cast<std::uint8_t>(i + 1);
+        spec.records.push_back(test::record(
+            0, test::make_certificate({.name = fmt::format("s{}", serial), .serial = {serial}}, key)));
+    }
+    const auto list = signed_list(spec, recovery());
+    const auto detail = verify(list, list).error().detail;
+    return detail.substr(detail.find("signers we trust: ") + 18);
+}
+
+TEST(Signer, ThatIsUnknownIsNamedBesideThoseWeTrust) {
+    EXPECT_EQ(refusal_with_signers(0), "none");
+    EXPECT_EQ(refusal_with_signers(1), "CN=s1 serial 01");
+    EXPECT_EQ(refusal_with_signers(4), "CN=s1 serial 01; CN=s2 serial 02; CN=s3 serial 03; CN=s4 serial 04");
+    EXPECT_EQ(refusal_with_signers(6),
+              "CN=s1 serial 01; CN=s2 serial 02; CN=s3 serial 03; CN=s4 serial 04; and 2 more");
 }
 
 TEST(Change, OfAnyOctetOutsideTheSignatureTlvIsNoticed) {
