@@ -100,6 +100,7 @@ class Copy:
         for command in (configure, ["ninja", "-C", self.build, *programs]):
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
             if done.returncode != 0:
+                self.remove()
                 sys.exit(f"the copy does not build: {done.stdout[-4000:]}{done.stderr[-4000:]}")
 
     def tested(self, program, limit):

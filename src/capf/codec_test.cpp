@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "capf/make_key.hpp"
+#include "net/loop.hpp"
 #include "tests/support/capf_script.hpp"
 
 namespace tserver::capf {
