@@ -145,15 +145,14 @@ Message& Message::add(Tag tag, ByteView value) {
 Message& Message::add(Tag tag, std::uint8_t value) { return add(tag, ByteView{&value, 1}); }
 
 Result<Message> decode(ByteView message) {
-    Reader head{message};
-    const auto id = head.u8();
-    if (id) CHECK(check_protocol(*id));
+    if (!message.empty()) CHECK(check_protocol(message.front()));
+    if (message.size() < header_size) {
+        return bad(fmt::format("truncated: {} octets of a header of {}", message.size(), header_size));
+    }
+    Reader head{message.subspan(1)};
     const auto command = head.u8();
     const auto session = head.u32();
     const auto length = head.u16();
-    if (!length) {
-        return bad(fmt::format("truncated: {} octets of a header of {}", message.size(), header_size));
-    }
     if (head.left() != *length) {
         return bad(fmt::format("{}: {} octets of a body of {}",
                                head.left() < *length ? "truncated" : "too long", head.left(), *length));

@@ -33,6 +33,7 @@ INSTANTIATE_TEST_SUITE_P(
     , Refused,
     testing::Values(Bad{"", "truncated: 0 octets of a header of 8"},
                     Bad{"55", "truncated: 1 octets of a header of 8"},
+                    Bad{"55010000", "truncated: 4 octets of a header of 8"},
                     Bad{"550f0000000700", "truncated: 7 octets of a header of 8"},
                     Bad{"570f000000070000", "protocol id 0x57 at offset 0, expected 0x55"},
                     Bad{"57", "protocol id 0x57 at offset 0, expected 0x55"},
