@@ -1,7 +1,7 @@
 // links: tftp
 // A transfer between a client and a network that the input plays: octet 0 chooses what is promised.
-//   even: a correct server, a network that loses, doubles and delays as the input says, and strangers with
-//         any packets. A file that is reported complete is the server's file.
+//   even: a correct server, a network that loses, doubles, delays and complains as the input says, and
+//         strangers with any packets. A file that is reported complete is the server's file.
 //   odd:  a server that sends anything. The file stays within its cap, the outcome has a name.
 // Both: at most one packet out for each packet in and each time-out, to the server or to the one who asked,
 // and never an answer to an ERROR.
@@ -84,7 +84,7 @@ private:
             case 3: lose(); break;
             case 4: time_out(); break;
             case 5: repeat(); break;
-            case 6: odd_ ? any_packet(at(5, port_of_server())) : stranger(); break;
+            case 6: odd_ ? any_packet(at(5, port_of_server())) : undeliverable(); break;
             default: stranger(); break;
         }
     }
@@ -110,6 +110,13 @@ private:
     void repeat() {
         now_ = std::max(now_, server_.wake().value_or(now_));
         for (auto& out : server_.tick(now_)) flying_.push_back(std::move(out));
+    }
+
+    /// The network says so, of the server's port or of the one that was asked.
+    void undeliverable() {
+        const auto what = input_.u8().value_or(0);
+        transfer_.undeliverable(what % 2 == 0 ? transfer_.peer() : service,
+                                what % 4 < 2 ? ECONNREFUSED : EHOSTUNREACH);
     }
 
     [[nodiscard]] std::uint16_t port_of_server() {
