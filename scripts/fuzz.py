@@ -108,7 +108,7 @@ def merge(names):
         kept.mkdir(exist_ok=True)
         before = len(list(kept.iterdir()))
         with tempfile.TemporaryDirectory() as copy:
-            subprocess.run([str(BUILD / "bin" / f"fuzz_{name}"), "-merge=1", copy, str(kept), folders_of(name)[0]], cwd=BUILD,
+            subprocess.run([str(BUILD / "bin" / f"fuzz_{name}"), "-set_cover_merge=1", copy, str(kept), folders_of(name)[0]], cwd=BUILD,
                            capture_output=True, check=True)
             for file in pathlib.Path(copy).iterdir():
                 if not any(file.read_bytes() == other.read_bytes() for other in kept.iterdir()):
