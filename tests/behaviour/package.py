@@ -135,7 +135,10 @@ class Package(unittest.TestCase):
         self.addCleanup(setattr, harness, "PROGRAMS", harness.PROGRAMS)
         harness.PROGRAMS = programs
         store = root / "var/lib/tserver/store"
-        store.parent.mkdir(mode=0o700)
+        entry = re.search(r"(?m)^tserver:[^:]*:(\d+):(\d+):", (root / "etc/passwd").read_text())
+        state = store.parent.stat()
+        self.assertEqual((state.st_mode & 0o777, state.st_uid, state.st_gid), (0o700, int(entry[1]), int(entry[2])))
+        os.chown(store.parent, 0, 0)  # here root runs tserver
         with Site(links=1) as site:
             site.start_cluster()
             options = site.options()
@@ -149,6 +152,7 @@ class Package(unittest.TestCase):
             self.assertNotRegex(text, r"(?m)^;\w", "a line of the example that the test does not fill in")
             config.write_text(text)
             site.config = config
+            run(programs / "tserverctl", "config", "check", config, env=os.environ | {"CREDENTIALS_DIRECTORY": root / "etc/tserver"})
             site.start_tserver(CREDENTIALS_DIRECTORY=str(root / "etc/tserver"))
             site.wait_up()
             with site.application(1) as application:
