@@ -104,9 +104,7 @@ class HostFaults(unittest.TestCase):
     def test_the_port(self):
         site = self.site
         site.start_cluster()
-        with socket.socket() as other:
-            other.bind(site.listen(1))
-            other.listen()
+        with socket.create_server(site.listen(1)):  # also where an ended test has left connections in TIME_WAIT
             self.start("PORT_IN_USE", "another program listens there", site.options(tls=False))
         self.named.check(self)
 
