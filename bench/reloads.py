@@ -12,37 +12,11 @@ import os
 import pathlib
 import random
 import sys
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/behaviour"))
 BLOCK = 16384
-
-
-class Stream(threading.Thread):
-    """Sends what can be checked, and checks that it comes back in order."""
-
-    def __init__(self, connection, seed):
-        super().__init__(daemon=True)
-        self.connection, self.random, self.count, self.fault, self.stopping = connection, random.Random(seed), 0, None, False
-
-    def run(self):
-        import harness
-        try:
-            while not self.stopping:
-                block = self.random.randbytes(BLOCK)
-                if harness.exchange(self.connection, block) != block:
-                    raise AssertionError(f"octets differ behind {self.count}")
-                self.count += BLOCK
-                time.sleep(0.005)
-        except Exception as fault:  # every end of the stream is one
-            self.fault = fault
-
-    def end(self):
-        self.stopping = True
-        self.join(20)
-        return self.fault
 
 
 def holds(pid):
@@ -67,7 +41,7 @@ def main():
         options = site.options(tls=False)
         site.start_tserver(options)
         site.wait_up("plain")
-        streams = [Stream(site.application(n), n) for n in (1, 2, 4)]
+        streams = [harness.Talk(site.application(n), BLOCK, pause=0.005) for n in (1, 2, 4)]
         for stream in streams:
             stream.start()
         choice = random.Random(7)
@@ -108,7 +82,7 @@ def main():
         faults = [s.end() for s in streams]
         lost = [l["name"] for l in status["links"] if l["name"] != "link-tls-3" and l["counters"]["reconnects"]]
         print(f"{wanted.reloads} reloads in {took:.0f} s, {resets} of them moved link 3, {refused} broken files refused")
-        print(f"untouched streams: {sum(s.count for s in streams) / 1e6:.0f} MB checked, faults: {[f for f in faults if f] or 'none'}, "
+        print(f"untouched streams: {sum(s.exchanges for s in streams) * BLOCK / 1e6:.0f} MB checked, faults: {[f for f in faults if f] or 'none'}, "
               f"sessions lost: {lost or 'none'}, plans that differ: {differing}")
         for name, first, last in (("tserver", early[0], late[0]), ("link 1", early[1], late[1])):
             print(f"{name}: descriptors {first[0]} → {last[0]}, resident {first[1]} → {last[1]} KiB (from a tenth of the way on)")

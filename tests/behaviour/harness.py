@@ -404,6 +404,32 @@ def exchange(connection, data):
     return out
 
 
+class Talk(threading.Thread):
+    """An application that sends and expects the same back, again and again, until it is told to end."""
+
+    def __init__(self, connection, block, pause):
+        """@param block octets of an exchange  @param pause seconds between two"""
+        super().__init__(daemon=True)
+        self.connection, self.block, self.pause = connection, block, pause
+        self.over, self.exchanges, self.problem = threading.Event(), 0, None
+
+    def run(self):
+        try:
+            while not self.over.wait(self.pause):
+                sent = os.urandom(self.block)
+                if exchange(self.connection, sent) != sent:
+                    raise AssertionError(f"other octets came back in exchange {self.exchanges + 1}")
+                self.exchanges += 1
+        except Exception as problem:  # every end is one
+            self.problem = f"{type(problem).__name__}: {problem}"
+
+    def end(self):
+        """What went wrong, or nothing."""
+        self.over.set()
+        self.join(30)
+        return "does not end" if self.is_alive() else self.problem
+
+
 def read_to_end(connection):
     """Everything up to the end of the stream."""
     out = bytearray()

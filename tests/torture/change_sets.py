@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random sets of changes to the configuration: what `config plan` says is compared with what happens.
 
-    tests/torture/change_sets.py [--sets 1000] [--seed 1] [--bin build/release/bin]
+    TSERVER_BIN=build/release/bin tests/torture/change_sets.py [--sets 1000] [--seed 1]
 
 Four links with TLS, each with an application whose octets go round and round. A set changes one to six things anywhere in
 the file; one in eight holds a mistake. Observed are: which applications were cut off, what status shows as pending, whether a
@@ -11,15 +11,15 @@ import argparse
 import collections
 import copy
 import json
-import os
 import pathlib
 import random
 import socket
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/behaviour"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "behaviour"))
+import harness  # noqa: E402
+
 LINKS = 4
 
 
@@ -130,14 +130,12 @@ class Observer:
 
     def reconnect(self):
         """Waits until every link is up; each that has no application gets one."""
-        import harness
         for name in [link["name"] for link in self.site.wait_up()["links"] if link["name"] not in self.applications]:
             self.applications[name] = harness.wait_for(f"{name} takes an application", lambda: self.connect(name), 20)
         return self.site.wait_up()
 
     def connect(self, name):
         """An application that had an answer; none while the link is on its way to another address."""
-        import harness
         link = next(link for link in self.site.status()["links"] if link["name"] == name)
         host, port = link["listen"].rsplit(":", 1)
         try:
@@ -149,7 +147,6 @@ class Observer:
 
     def cut_off(self, planned):
         """Names of the links whose application was cut off. Those planned are waited for."""
-        import harness
         cut = set()
         for name, connection in list(self.applications.items()):
             connection.settimeout(15)
@@ -207,10 +204,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--bin", default=os.environ.get("TSERVER_BIN", str(ROOT / "build/release/bin")))
     wanted = parser.parse_args()
-    os.environ["TSERVER_BIN"] = wanted.bin
-    import harness
 
     effects, refusals, different = collections.Counter(), 0, 0
     begun = time.monotonic()

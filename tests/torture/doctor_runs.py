@@ -13,34 +13,10 @@ import os
 import pathlib
 import statistics
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "behaviour"))
-from harness import Site, exchange  # noqa: E402
-
-
-class Talk(threading.Thread):
-    """An application that sends and expects the same back, until it is told to stop."""
-
-    def __init__(self, connection):
-        super().__init__(daemon=True)
-        self.connection, self.over, self.count, self.problem = connection, threading.Event(), 0, None
-
-    def run(self):
-        try:
-            while not self.over.wait(0.02):
-                block = os.urandom(500)
-                if exchange(self.connection, block) != block:
-                    raise AssertionError("other octets came back")
-                self.count += 1
-        except Exception as problem:  # every end is one
-            self.problem = f"{type(problem).__name__}: {problem}"
-
-    def end(self):
-        self.over.set()
-        self.join(30)
-        return self.problem
+from harness import Site, Talk  # noqa: E402
 
 
 class Runs:
@@ -78,7 +54,7 @@ def main():
         site.bring_up()
         runs = Runs(site)
         with site.application() as application:
-            talk = Talk(application)
+            talk = Talk(application, block=500, pause=0.02)
             talk.start()
             site.wait("the application", lambda s: s["links"][0]["application"]["connected"])
             before = sessions(site)
@@ -99,7 +75,7 @@ def main():
         print(problem)
     told = ", ".join(f"{runs.verdicts[verdict]} {verdict}" for verdict in ("PASS", "SKIP", "FAIL"))
     print(f"{len(runs.times)} runs over {given.links} links ({alone} of them without tserver): {told}; "
-          f"median {statistics.median(runs.times):.2f} s, slowest {max(runs.times):.2f} s; {talk.count} exchanges of the "
+          f"median {statistics.median(runs.times):.2f} s, slowest {max(runs.times):.2f} s; {talk.exchanges} exchanges of the "
           f"application beside them; {len(runs.problems)} problems")
     return 1 if runs.problems else 0
 
