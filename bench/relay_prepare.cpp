@@ -74,8 +74,8 @@ Result<crypto::Certificate> fetch_certificate(const Asked& asked, const crypto::
 Result<void> store_identity(const std::string& store, const crypto::Identity& identity, unsigned rounds) {
     TRY(id, InstanceId::parse(instance));
     TRY(tree, os::open_tree(store, os::Access::read_write));
-    TRY(opened,
-        store::IdentityStore::open(std::move(tree), id, Secret{passphrase}, store::this_host(), rounds));
+    TRY(opened, store::IdentityStore::open(std::move(tree), id, {Secret{passphrase}, {}, rounds},
+                                           store::this_host()));
     return opened.save(identity, {});
 }
 

@@ -15,7 +15,7 @@ set(TSERVER_LAYERS
     "doctor:base os crypto config trust store net tftp control"
     "link:base log os crypto config trust store net tftp capf control doctor"
     "console:base log os net control"
-    "supervisor:base log os net config control"
+    "supervisor:base log os config store net control"
     "cli:base log os crypto config trust store net control doctor"
     "sim:base crypto net"
 )

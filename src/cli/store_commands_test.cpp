@@ -46,7 +46,7 @@ struct StoreCommands : testing::Test {
     void make(const std::string& host = store::this_host()) const {
         const auto id = *InstanceId::parse("cti01");
         auto tree = *os::open_tree(path, os::Access::read_write);
-        auto identities = store::IdentityStore::open(std::move(tree), id, Secret{"secret"}, host, 10);
+        auto identities = store::IdentityStore::open(std::move(tree), id, {Secret{"secret"}, {}, 10}, host);
         ASSERT_TRUE(identities->save(identity, {}));
         auto trust = store::TrustStore::open(path, {});
         const auto lock = trust->try_lock();

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "base/secret.hpp"
+#include "base/stretched_keys.hpp"
 #include "base/tls_profile.hpp"
 #include "base/types.hpp"
 
@@ -68,6 +68,9 @@ struct LinkConfig {
     std::chrono::milliseconds user_timeout{40'000};   ///< TCP_USER_TIMEOUT: a dead peer while sending
     std::chrono::milliseconds reconnect_min{1'000};   ///< upper bound of the first wait
     std::chrono::milliseconds reconnect_max{30'000};  ///< upper bound of every later one
+
+    /// No option: what tserver has made of the passphrase, once for all links.
+    std::optional<StretchedKeys> keys;
 
     bool operator==(const LinkConfig&) const = default;
 };

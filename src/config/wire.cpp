@@ -12,6 +12,31 @@ constexpr std::uint8_t version = 1;
 
 tl::unexpected<Error> bad(std::string detail) { return fail(Fault::CONTROL_PROTOCOL, std::move(detail)); }
 
+constexpr std::string_view keys_name = "=keys";
+constexpr std::size_t key_octets = 32;
+
+/// rounds u32, cipher, mac, salt
+Secret write(const StretchedKeys& keys) {
+    Writer out;
+    out.reserve(4 + 2 * key_octets + keys.salt.size());
+    out.u32(keys.rounds).text(keys.cipher.reveal()).text(keys.mac.reveal()).text(as_text(keys.salt));
+    auto octets = out.take();
+    Secret whole{as_text(octets)};
+    wipe(octets);
+    return whole;
+}
+
+std::optional<StretchedKeys> read_keys(ByteView octets) {
+    Reader in{octets};
+    const auto rounds = in.u32();
+    const auto cipher = in.take(key_octets);
+    const auto mac = in.take(key_octets);
+    const auto salt = in.take(in.left());
+    if (!rounds || !cipher || !mac || !salt) return std::nullopt;
+    return StretchedKeys{
+        {salt->begin(), salt->end()}, *rounds, Secret{as_text(*cipher)}, Secret{as_text(*mac)}};
+}
+
 template <class Visit>
 void each_set(const LinkConfig& link, Visit visit) {
     for (const auto& option : options()) {
@@ -22,6 +47,7 @@ void each_set(const LinkConfig& link, Visit visit) {
         visit(option.name, *value);
         wipe(*value);
     }
+    if (link.keys) visit(keys_name, write(*link.keys).reveal());
 }
 
 std::optional<std::string_view> take_text(Reader& in, std::optional<std::size_t> length) {
@@ -62,6 +88,11 @@ Result<LinkConfig> decode(ByteView octets) {
         const auto option_name = take_text(in, in.u16());
         const auto value = take_text(in, in.u32());
         if (!option_name || !value) return bad(fmt::format("the option at offset {} is cut short", at));
+        if (*option_name == keys_name) {
+            link.keys = read_keys(as_bytes(*value));
+            if (!link.keys) return bad("the keys of the passphrase are cut short");
+            continue;
+        }
         const auto* option = option_named(*option_name);
         const auto* access = option ? std::get_if<Access<LinkConfig>>(&option->access) : nullptr;
         if (access == nullptr)

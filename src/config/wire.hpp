@@ -1,7 +1,7 @@
 // A link's configuration as octets, for the inherited socket between tserver and tserver-link: the only way a
 // secret takes from one to the other. Shape (big-endian): version u8 = 1, number u16, name u16+octets, then
-// for each option that is set: name u16+octets, value u32+octets. Reading goes through the options table
-// again.
+// for each option that is set: name u16+octets, value u32+octets; and so for the keys made of the passphrase,
+// under a name that no option has. Reading goes through the options table again.
 #pragma once
 
 #include "base/bytes.hpp"

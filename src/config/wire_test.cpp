@@ -44,6 +44,21 @@ TEST(Wire, CarriesAPassphraseOfAnyOctets) {
     EXPECT_EQ(read->passphrase, link.passphrase);
 }
 
+TEST(Wire, CarriesTheKeysOfThePassphrase) {
+    LinkConfig link;
+    link.keys =
+        StretchedKeys{Bytes(16, 7), 100'000, Secret{std::string(32, 'c')}, Secret{std::string(32, 'm')}};
+    const auto whole = encode(link);
+    const auto read = decode(as_bytes(whole.reveal()));
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ(*read, link);
+
+    auto cut = std::string{whole.reveal()};
+    cut.erase(cut.size() - 60);  // and the length in front made to fit
+    cut.at(cut.size() - 25) = 24;
+    EXPECT_EQ(decode(as_bytes(cut)).error().detail, "the keys of the passphrase are cut short");
+}
+
 TEST(Wire, EveryCutBeforeTheEndIsRefusedOrEndsBetweenTwoOptions) {
     const auto whole = encode(with_every_option());
     std::size_t between = 0;

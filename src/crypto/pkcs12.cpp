@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
+#include "crypto/shrouded_key.hpp"
 
 // What a guess of the passphrase costs is the cheapest of the derivations in a file. One round of the MAC's
 // derivation is one SHA-256 block, one round of PBKDF2 is two: with twice the rounds the MAC is no cheaper to
@@ -16,13 +17,11 @@
 namespace tserver::crypto {
 namespace {
 
-constexpr int salt_octets = 16;
 constexpr long most_rounds =
     5'000'000;  ///< a file that asks for more is an attack on our time; Java's limit too
 
 using BagPtr = std::unique_ptr<PKCS12_SAFEBAG, Freed<PKCS12_SAFEBAG_free>>;
 using Pkcs7Ptr = std::unique_ptr<PKCS7, Freed<PKCS7_free>>;
-using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freed<PKCS8_PRIV_KEY_INFO_free>>;
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT_free>>;
 using PbePtr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
 using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
@@ -39,7 +38,9 @@ struct FreeSafes {
 using BagsPtr = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), FreeBags>;
 using SafesPtr = std::unique_ptr<STACK_OF(PKCS7), FreeSafes>;
 
-int length_of(const Secret& secret) { return static_cast<int>(secret.reveal().size()); }
+/// As OpenSSL's functions take it.
+const char* text_of(const Passphrase& passphrase) { return passphrase.octets().reveal().data(); }
+int length_of(const Passphrase& passphrase) { return static_cast<int>(passphrase.octets().reveal().size()); }
 
 tl::unexpected<Error> broken(std::string_view what) {
     return fail(Fault::STORE_DAMAGED, fmt::format("PKCS#12: {}: {}", what, drain_errors()));
@@ -47,21 +48,20 @@ tl::unexpected<Error> broken(std::string_view what) {
 tl::unexpected<Error> internal(std::string_view what) {
     return fail(Fault::INTERNAL, fmt::format("PKCS#12: {}: {}", what, drain_errors()));
 }
-Result<void> check_passphrase(const Secret& passphrase) {
-    if (passphrase.empty()) return fail(Fault::STORE_EMPTY_PASSPHRASE, "no passphrase given");
+Result<void> check_passphrase(const Passphrase& passphrase) {
+    if (passphrase.octets().empty()) return fail(Fault::STORE_EMPTY_PASSPHRASE, "no passphrase given");
     return {};
 }
 
 // --- writing ------------------------------------------------------------------------------------------
 
-Result<BagPtr> key_bag(const PrivateKey& key, const Secret& passphrase, unsigned rounds) {
+Result<BagPtr> key_bag(const PrivateKey& key, const StretchedKeys& keys) {
     const Pkcs8Ptr plain{EVP_PKEY2PKCS8(key.raw())};
-    auto salt = random_octets(salt_octets);
-    BagPtr bag{plain ? PKCS12_SAFEBAG_create_pkcs8_encrypt(NID_aes_256_cbc, passphrase.reveal().data(),
-                                                           length_of(passphrase), salt.data(), salt_octets,
-                                                           static_cast<int>(rounds), plain.get())
-                     : nullptr};
+    if (!plain) return internal("key");
+    TRY(shrouded, shroud(plain.get(), keys));
+    BagPtr bag{PKCS12_SAFEBAG_create0_pkcs8(shrouded.get())};
     if (!bag) return internal("key");
+    static_cast<void>(shrouded.release());  // the bag's now
     return bag;
 }
 
@@ -74,24 +74,49 @@ Result<void> mark(const BagPtr& bag, std::string_view name, const Certificate& c
     return {};
 }
 
-Result<Pkcs7Ptr> encrypted_safe(const BagsPtr& bags, const Secret& passphrase, unsigned rounds) {
+Result<Pkcs7Ptr> encrypted_safe(const BagsPtr& bags, const Passphrase& passphrase, unsigned rounds) {
     auto salt = random_octets(salt_octets);
-    Pkcs7Ptr safe{PKCS12_pack_p7encdata(NID_aes_256_cbc, passphrase.reveal().data(), length_of(passphrase),
-                                        salt.data(), salt_octets, static_cast<int>(rounds), bags.get())};
+    Pkcs7Ptr safe{PKCS12_pack_p7encdata(NID_aes_256_cbc, text_of(passphrase), length_of(passphrase),
+                                        salt.data(), static_cast<int>(salt.size()), static_cast<int>(rounds),
+                                        bags.get())};
     if (!safe) return internal("certificates");
     return safe;
 }
 
 void push(const BagsPtr& bags, BagPtr bag) { sk_PKCS12_SAFEBAG_push(bags.get(), bag.release()); }
 
-Result<Bytes> finish(std::vector<Pkcs7Ptr> parts, const Secret& passphrase, unsigned rounds) {
+/// The octets under the MAC.
+std::optional<Bytes> content_of(const STACK_OF(PKCS7) * safes) {
+    unsigned char* der = nullptr;
+    const int length =
+        ASN1_item_i2d(reinterpret_cast<const ASN1_VALUE*>(safes), &der, ASN1_ITEM_rptr(PKCS12_AUTHSAFES));
+    if (length <= 0) return std::nullopt;
+    Bytes out{der, der + length};
+    OPENSSL_free(der);
+    return out;
+}
+
+Result<void> set_mac(PKCS12* file, ByteView mac, const StretchedKeys& keys) {
+    auto salt = keys.salt;
+    const ASN1_OCTET_STRING* place = nullptr;
+    if (PKCS12_setup_mac(file, static_cast<int>(2 * keys.rounds), salt.data(), static_cast<int>(salt.size()),
+                         EVP_sha256()) != 1)
+        return internal("MAC");
+    PKCS12_get0_mac(&place, nullptr, nullptr, nullptr, file);
+    // There is no other way to set it but PKCS12_set_mac(3), which derives the key again.
+    if (ASN1_OCTET_STRING_set(const_cast<ASN1_OCTET_STRING*>(place), mac.data(),
+                              static_cast<int>(mac.size())) != 1)
+        return internal("MAC");
+    return {};
+}
+
+Result<Bytes> finish(std::vector<Pkcs7Ptr> parts, const StretchedKeys& keys) {
     const SafesPtr safes{sk_PKCS7_new_null()};
     for (auto& part : parts) sk_PKCS7_push(safes.get(), part.release());
     const Pkcs12Ptr file{PKCS12_add_safes(safes.get(), 0)};
-    auto salt = random_octets(salt_octets);
-    if (!file || PKCS12_set_mac(file.get(), passphrase.reveal().data(), length_of(passphrase), salt.data(),
-                                salt_octets, static_cast<int>(2 * rounds), EVP_sha256()) != 1)
-        return internal("MAC");
+    const auto content = content_of(safes.get());
+    if (!file || !content) return internal("content");
+    CHECK(set_mac(file.get(), authenticate(keys.mac, *content), keys));
     unsigned char* der = nullptr;
     const int length = i2d_PKCS12(file.get(), &der);
     if (length <= 0) return internal("encoding");
@@ -236,9 +261,35 @@ Result<void> check_algorithms(const STACK_OF(PKCS7) * safes, Policy& policy) {
     return {};
 }
 
-Result<void> verify_mac(PKCS12* file, const Secret& passphrase) {
+/// What the MAC of a file says about how it was derived, if it is as one of ours.
+std::optional<Salt> salt_of(const PKCS12* file) {
+    if (PKCS12_mac_present(file) != 1) return std::nullopt;
+    const ASN1_OCTET_STRING* salt = nullptr;
+    const ASN1_INTEGER* rounds = nullptr;
+    const X509_ALGOR* digest = nullptr;
+    PKCS12_get0_mac(nullptr, &digest, &salt, &rounds, file);
+    const auto* octets = ASN1_STRING_get0_data(salt);
+    const auto length = static_cast<std::size_t>(ASN1_STRING_length(salt));
+    const long count = rounds != nullptr ? ASN1_INTEGER_get(rounds) : 1;
+    if (nid_of(digest) != NID_sha256 || length != salt_octets || count < 2 || count > most_rounds ||
+        count % 2 != 0)
+        return std::nullopt;
+    return Salt{{octets, octets + length}, static_cast<unsigned>(count / 2)};
+}
+
+bool mac_fits(const PKCS12* file, const STACK_OF(PKCS7) * safes, const StretchedKeys& keys) {
+    const ASN1_OCTET_STRING* mac = nullptr;
+    PKCS12_get0_mac(&mac, nullptr, nullptr, nullptr, file);
+    const auto content = content_of(safes);
+    if (!content) return false;
+    const auto own = authenticate(keys.mac, *content);
+    return std::ranges::equal(
+        own, ByteView{ASN1_STRING_get0_data(mac), static_cast<std::size_t>(ASN1_STRING_length(mac))});
+}
+
+Result<void> verify_mac(PKCS12* file, const Passphrase& passphrase) {
     ERR_clear_error();
-    if (PKCS12_verify_mac(file, passphrase.reveal().data(), length_of(passphrase)) == 1) return {};
+    if (PKCS12_verify_mac(file, text_of(passphrase), length_of(passphrase)) == 1) return {};
     // A MAC that does not fit leaves no error behind; one that could not be computed does (a FIPS provider).
     if (ERR_peek_error() != 0) return unsupported("the MAC cannot be computed: " + drain_errors());
     return fail(Fault::STORE_PASSPHRASE, "the MAC of the file does not fit");
@@ -249,10 +300,22 @@ struct Contents {
     std::vector<NamedCertificate> certificates;
 };
 
-Result<void> take_bag(const PKCS12_SAFEBAG* bag, const Secret& passphrase, Contents& out) {
+/// A passphrase and, for a file of ours, the keys it gives there.
+struct Opener {
+    const Passphrase& passphrase;
+    std::optional<StretchedKeys> keys;
+
+    [[nodiscard]] Pkcs8Ptr open(const PKCS12_SAFEBAG* bag) const {
+        auto plain = keys ? unshroud(PKCS12_SAFEBAG_get0_pkcs8(bag), *keys) : nullptr;
+        if (!plain) plain.reset(PKCS12_decrypt_skey(bag, text_of(passphrase), length_of(passphrase)));
+        return plain;
+    }
+};
+
+Result<void> take_bag(const PKCS12_SAFEBAG* bag, const Opener& opener, Contents& out) {
     switch (PKCS12_SAFEBAG_get_nid(bag)) {
         case NID_pkcs8ShroudedKeyBag: {
-            const Pkcs8Ptr plain{PKCS12_decrypt_skey(bag, passphrase.reveal().data(), length_of(passphrase))};
+            const auto plain = opener.open(bag);
             auto* key = plain ? EVP_PKCS82PKEY(plain.get()) : nullptr;
             if (key == nullptr) return broken("private key");
             out.keys.emplace_back(key);
@@ -279,7 +342,7 @@ tl::unexpected<Error> unreadable(const PKCS12* file, Error error) {
     return tl::unexpected(std::move(error));
 }
 
-Result<Contents> read(ByteView der, const Secret& passphrase, Policy& policy) {
+Result<Contents> read(ByteView der, const Passphrase& passphrase, Policy& policy) {
     CHECK(check_passphrase(passphrase));
     const unsigned char* at = der.data();
     const Pkcs12Ptr file{d2i_PKCS12(nullptr, &at, static_cast<long>(der.size()))};
@@ -291,19 +354,23 @@ Result<Contents> read(ByteView der, const Secret& passphrase, Policy& policy) {
     if (!safes) return broken("content");
     CHECK(check_algorithms(safes.get(), policy));
     CHECK(check_mac(file.get(), policy));
-    if (PKCS12_mac_present(file.get()) == 1) CHECK(verify_mac(file.get(), passphrase));
+    Opener opener{passphrase, {}};
+    if (const auto salt = salt_of(file.get())) {
+        TRY(keys, passphrase.keys_of(salt->octets, salt->rounds));
+        if (mac_fits(file.get(), safes.get(), keys)) opener.keys = std::move(keys);
+    }
+    if (PKCS12_mac_present(file.get()) == 1 && !opener.keys) CHECK(verify_mac(file.get(), passphrase));
 
     Contents out;
     for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
         auto* safe = sk_PKCS7_value(safes.get(), i);
-        const BagsPtr bags{
-            PKCS7_type_is_data(safe)
-                ? PKCS12_unpack_p7data(safe)
-                : PKCS12_unpack_p7encdata(safe, passphrase.reveal().data(), length_of(passphrase))};
+        const BagsPtr bags{PKCS7_type_is_data(safe)
+                               ? PKCS12_unpack_p7data(safe)
+                               : PKCS12_unpack_p7encdata(safe, text_of(passphrase), length_of(passphrase))};
         if (!bags) return unreadable(file.get(), broken("bags").value());
         CHECK(check_bags(bags.get(), policy));
         for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags.get()); ++j)
-            if (auto taken = take_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), passphrase, out); !taken)
+            if (auto taken = take_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), opener, out); !taken)
                 return unreadable(file.get(), std::move(taken).error());
     }
     return out;
@@ -311,13 +378,13 @@ Result<Contents> read(ByteView der, const Secret& passphrase, Policy& policy) {
 
 }  // namespace
 
-Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name,
-                   unsigned rounds) {
+Result<Bytes> seal(const Identity& identity, const Passphrase& passphrase, std::string_view name) {
     CHECK(check_passphrase(passphrase));
-    const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
-    TRY(key, key_bag(identity.key, passphrase, rounds));
+    TRY(keys, passphrase.keys());
+    const BagsPtr bags{sk_PKCS12_SAFEBAG_new_null()};
+    TRY(key, key_bag(identity.key, *keys));
     CHECK(mark(key, name, identity.certificate));
-    push(keys, std::move(key));
+    push(bags, std::move(key));
 
     const BagsPtr certificates{sk_PKCS12_SAFEBAG_new_null()};
     BagPtr certificate{PKCS12_SAFEBAG_create_cert(identity.certificate.raw())};
@@ -327,26 +394,27 @@ Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::stri
 
     // The certificate is no secret: in clear, under the MAC, it costs no derivation at each start.
     std::vector<Pkcs7Ptr> parts;
-    for (const auto* bags : {&certificates, &keys}) {
-        parts.emplace_back(PKCS12_pack_p7data(bags->get()));
+    for (const auto* each : {&certificates, &bags}) {
+        parts.emplace_back(PKCS12_pack_p7data(each->get()));
         if (!parts.back()) return internal("content");
     }
-    return finish(std::move(parts), passphrase, rounds);
+    return finish(std::move(parts), *keys);
 }
 
-Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned rounds) {
+Result<Bytes> seal_key(const PrivateKey& key, const Passphrase& passphrase) {
     CHECK(check_passphrase(passphrase));
-    const BagsPtr keys{sk_PKCS12_SAFEBAG_new_null()};
-    TRY(bag, key_bag(key, passphrase, rounds));
-    push(keys, std::move(bag));
+    TRY(keys, passphrase.keys());
+    const BagsPtr bags{sk_PKCS12_SAFEBAG_new_null()};
+    TRY(bag, key_bag(key, *keys));
+    push(bags, std::move(bag));
     std::vector<Pkcs7Ptr> parts;
-    parts.emplace_back(PKCS12_pack_p7data(keys.get()));
+    parts.emplace_back(PKCS12_pack_p7data(bags.get()));
     if (!parts.back()) return internal("key");
-    return finish(std::move(parts), passphrase, rounds);
+    return finish(std::move(parts), *keys);
 }
 
-Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase,
-                                unsigned rounds) {
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates,
+                                const Passphrase& passphrase) {
     CHECK(check_passphrase(passphrase));
     const BagsPtr bags{sk_PKCS12_SAFEBAG_new_null()};
     for (const auto& each : certificates) {
@@ -357,9 +425,10 @@ Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificate
         push(bags, std::move(bag));
     }
     std::vector<Pkcs7Ptr> parts;
-    TRY(hidden, encrypted_safe(bags, passphrase, rounds));
+    TRY(keys, passphrase.keys());
+    TRY(hidden, encrypted_safe(bags, passphrase, keys->rounds));
     parts.push_back(std::move(hidden));
-    return finish(std::move(parts), passphrase, rounds);
+    return finish(std::move(parts), *keys);
 }
 
 namespace {
@@ -381,13 +450,13 @@ using Legacy = std::unique_ptr<OSSL_PROVIDER, Freed<OSSL_PROVIDER_unload>>;
 
 }  // namespace
 
-Result<Identity> open(ByteView der, const Secret& passphrase) {
+Result<Identity> open(ByteView der, const Passphrase& passphrase) {
     Policy policy;
     TRY(contents, read(der, passphrase, policy));
     return pair_in(std::move(contents));
 }
 
-Result<OldPair> open_old(ByteView der, const Secret& passphrase, Mac mac) {
+Result<OldPair> open_old(ByteView der, const Passphrase& passphrase, Mac mac) {
     const Legacy legacy{OSSL_PROVIDER_try_load(nullptr, "legacy", 1)};
     drain_errors();
     Policy policy{.old_algorithms = true, .mac = mac, .old = {}};
@@ -404,17 +473,24 @@ Result<OldPair> open_old(ByteView der, const Secret& passphrase, Mac mac) {
     return OldPair{std::move(pair), std::move(policy.old)};
 }
 
-Result<PrivateKey> open_key(ByteView der, const Secret& passphrase) {
+Result<PrivateKey> open_key(ByteView der, const Passphrase& passphrase) {
     Policy policy;
     TRY(contents, read(der, passphrase, policy));
     if (contents.keys.empty()) return fail(Fault::STORE_MISSING, "the PKCS#12 file holds no private key");
     return std::move(contents.keys.front());
 }
 
-Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase) {
+Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Passphrase& passphrase) {
     Policy policy;
     TRY(contents, read(der, passphrase, policy));
     return std::move(contents.certificates);
+}
+
+std::optional<Salt> salt_of(ByteView der) {
+    const unsigned char* at = der.data();
+    const Pkcs12Ptr file{d2i_PKCS12(nullptr, &at, static_cast<long>(der.size()))};
+    drain_errors();
+    return file ? salt_of(file.get()) : std::nullopt;
 }
 
 }  // namespace tserver::crypto

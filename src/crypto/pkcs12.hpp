@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/secret.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/passphrase.hpp"
 
 namespace tserver::crypto {
 
@@ -17,25 +17,20 @@ struct NamedCertificate {
     Certificate certificate;
 };
 
-/// The work factor: PBKDF2 rounds of each encrypted part; the MAC gets twice as many. Opening costs about 0.1
-/// s of CPU. Reasons and figures: doc/protocols/store.md, section 3. Fewer are for tests.
-inline constexpr unsigned stretch_rounds = 100'000;
-
 /// Key and certificate.  @return STORE_EMPTY_PASSPHRASE, INTERNAL
-Result<Bytes> seal(const Identity& identity, const Secret& passphrase, std::string_view name,
-                   unsigned rounds = stretch_rounds);
+Result<Bytes> seal(const Identity& identity, const Passphrase& passphrase, std::string_view name);
 /// A key that has no certificate yet.
-Result<Bytes> seal_key(const PrivateKey& key, const Secret& passphrase, unsigned rounds = stretch_rounds);
+Result<Bytes> seal_key(const PrivateKey& key, const Passphrase& passphrase);
 /// Certificates only, marked as trusted for Java (keytool lists them as trustedCertEntry).
-Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates, const Secret& passphrase,
-                                unsigned rounds = stretch_rounds);
+Result<Bytes> seal_certificates(const std::vector<NamedCertificate>& certificates,
+                                const Passphrase& passphrase);
 
 /// @return STORE_DAMAGED (not a PKCS#12, or damaged), STORE_PASSPHRASE (well-formed and the MAC does not fit:
 /// a
 ///         wrong passphrase, or damage that only a digest kept elsewhere can tell), STORE_NO_MAC,
 ///         STORE_ALGORITHM (detail names it: "RC2-40-CBC"), STORE_EMPTY_PASSPHRASE, STORE_MISSING (no key or
 ///         no certificate in it)
-Result<Identity> open(ByteView der, const Secret& passphrase);
+Result<Identity> open(ByteView der, const Passphrase& passphrase);
 /// What an import may overlook in a file of another program.
 enum class Mac : std::uint8_t { required, may_be_missing };
 struct OldPair {
@@ -47,8 +42,16 @@ struct OldPair {
 /// @return as open(); STORE_ALGORITHM also when that module is not installed (detail names algorithm and
 /// module);
 ///         STORE_PASSPHRASE when a file without MAC does not decrypt
-Result<OldPair> open_old(ByteView der, const Secret& passphrase, Mac mac);
-Result<PrivateKey> open_key(ByteView der, const Secret& passphrase);
-Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Secret& passphrase);
+Result<OldPair> open_old(ByteView der, const Passphrase& passphrase, Mac mac);
+Result<PrivateKey> open_key(ByteView der, const Passphrase& passphrase);
+Result<std::vector<NamedCertificate>> open_certificates(ByteView der, const Passphrase& passphrase);
+
+/// What a file of ours says of its derivations, without a passphrase.
+struct Salt {
+    Bytes octets;
+    unsigned rounds;
+};
+/// Nothing for a file of another program.
+std::optional<Salt> salt_of(ByteView der);
 
 }  // namespace tserver::crypto

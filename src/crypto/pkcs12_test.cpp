@@ -298,6 +298,58 @@ TEST(Provided, F64_WhatFipsModeTakesAwayIsNamed) {
     EXPECT_TRUE(check_provided());
 }
 
+TEST(Pkcs12, OneDerivationDoesForAllFilesOfOnePassphrase) {
+    const Passphrase passphrase{Secret{"x"}};
+    const auto pair = sample();
+    const auto first = salt_of(*seal_key(pair.key, passphrase));
+    const auto second = salt_of(*seal(pair, passphrase, "cti01"));
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->octets, second->octets);
+    EXPECT_EQ(first->rounds, stretch_rounds);
+    EXPECT_NE(salt_of(*seal_key(pair.key, Secret{"x"}))->octets, first->octets) << "a salt is random";
+}
+
+TEST(Pkcs12, WhatIsWrittenAfterwardsHasTheSaltOfTheFileThatWasRead) {
+    const auto pair = sample();
+    const auto file = *seal(pair, Secret{"x"}, "cti01");
+    const Passphrase passphrase{Secret{"x"}};
+    ASSERT_TRUE(open(file, passphrase));
+    EXPECT_EQ(salt_of(*seal_key(pair.key, passphrase))->octets, salt_of(file)->octets);
+}
+
+TEST(Pkcs12, AFileOfFewRoundsGivesNobodyItsSalt) {
+    const auto pair = sample();
+    const auto weak = *seal(pair, {Secret{"x"}, {}, 10}, "cti01");
+    const Passphrase passphrase{Secret{"x"}};
+    ASSERT_TRUE(open(weak, passphrase));
+    EXPECT_EQ(salt_of(*seal_key(pair.key, passphrase))->rounds, stretch_rounds);
+}
+
+/// They open what OpenSSL itself opens with the passphrase, and are not asked for where they do not fit.
+TEST(Pkcs12, KeysThatAreHandedOverOpenAFileAndWrongOnesCloseNone) {
+    const auto pair = sample();
+    const Passphrase owner{Secret{"x"}, {}, 10};
+    const auto file = *seal(pair, owner, "cti01");
+    const auto keys = **owner.keys();
+    EXPECT_TRUE(open(file, {Secret{"not used"}, keys})) << "opened by the keys alone";
+
+    auto wrong = keys;
+    wrong.mac = Secret{std::string(32, 'w')};
+    wrong.cipher = wrong.mac;
+    const auto opened = open(file, {Secret{"x"}, wrong});
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(opened->certificate, pair.certificate);
+    EXPECT_EQ(open(file, {Secret{"y"}, wrong}).error().fault, Fault::STORE_PASSPHRASE);
+    wrong.mac = keys.mac;
+    EXPECT_TRUE(open(file, {Secret{"x"}, wrong})) << "the key of the cipher alone is wrong";
+}
+
+TEST(Pkcs12, AFileOfAnotherProgramHasNoSaltOfOurs) {
+    for (const auto* name : {"java.p12", "rc2-40.p12", "many-rounds.p12"})
+        EXPECT_FALSE(salt_of(file(data(name)))) << name;
+    EXPECT_FALSE(salt_of(as_bytes("no PKCS#12")));
+}
+
 TEST(Pkcs12, RefusesEveryFileThatIsCutShort) {
     const auto whole = file(data("openssl3.p12"));
     for (std::size_t length = 0; length < whole.size(); length += 7) {

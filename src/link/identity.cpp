@@ -39,8 +39,8 @@ ClientIdentity::ClientIdentity(net::Loop& loop, const config::LinkConfig& config
 Result<void> ClientIdentity::open() {
     if (store_) return {};
     TRY(tree, os::open_tree(config_.store.string(), os::Access::read_write));
-    TRY(opened, store::IdentityStore::open(std::move(tree), *config_.instance_id, *config_.passphrase,
-                                           store::this_host(), rounds_));
+    TRY(opened, store::IdentityStore::open(std::move(tree), *config_.instance_id,
+                                           {*config_.passphrase, config_.keys, rounds_}, store::this_host()));
     store_ = std::move(opened);
     return {};
 }

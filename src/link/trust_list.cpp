@@ -28,7 +28,9 @@ TrustList::TrustList(net::Loop& loop, const config::LinkConfig& config, Board& b
 
 Result<void> TrustList::open() {
     if (store_) return {};
-    TRY(opened, store::TrustStore::open(config_.store.string(), config_.passphrase));
+    std::optional<crypto::Passphrase> passphrase;
+    if (config_.passphrase) passphrase.emplace(*config_.passphrase, config_.keys);
+    TRY(opened, store::TrustStore::open(config_.store.string(), std::move(passphrase)));
     store_ = std::move(opened);
     return {};
 }

@@ -2,46 +2,38 @@
 
 #include <algorithm>
 
-#include "crypto/digest.hpp"
-
 namespace tserver::store {
 namespace {
 
-constexpr std::size_t salt_octets = 16;
-
-Bytes derive(const AuthCode& code, const Secret& passphrase, ByteView salt, unsigned rounds) {
-    // The length in front: no other passphrase and code give the same octets.
-    auto input = Writer{}
-                     .u32(static_cast<std::uint32_t>(passphrase.reveal().size()))
-                     .text(passphrase.reveal())
-                     .text(code.reveal())
-                     .take();
-    auto out = crypto::stretch(input, salt, rounds);
+Bytes hash(const AuthCode& code, const StretchedKeys& keys) {
+    auto input = Writer{}.text("tserver authentication code ").text(code.reveal()).take();
+    auto out = crypto::authenticate(keys.cipher, input);
     wipe(input);
     return out;
 }
 
-}  // namespace
-
-RememberedCode hash_code(const AuthCode& code, CodeFate fate, const Secret& passphrase,
-                         const std::vector<RememberedCode>& others, unsigned rounds, Instant when) {
-    RememberedCode out{
-        fate, others.empty() ? crypto::random_octets(salt_octets) : others.back().salt, rounds, {}, when};
-    out.hash = derive(code, passphrase, out.salt, out.rounds);
-    return out;
+bool fits(const StretchedKeys& keys, const RememberedCode& code) {
+    return keys.salt == code.salt && keys.rounds == code.rounds;
 }
 
-bool has_fate(const AuthCode& code, CodeFate fate, const Secret& passphrase,
-              const std::vector<RememberedCode>& codes) {
-    Bytes hash;
-    const RememberedCode* derived = nullptr;  // the entry whose salt `hash` was made with
+}  // namespace
+
+Result<RememberedCode> hash_code(const AuthCode& code, CodeFate fate, const crypto::Passphrase& passphrase,
+                                 Instant when) {
+    TRY(keys, passphrase.keys());
+    return RememberedCode{fate, keys->salt, keys->rounds, hash(code, *keys), when};
+}
+
+Result<bool> has_fate(const AuthCode& code, CodeFate fate, const crypto::Passphrase& passphrase,
+                      const std::vector<RememberedCode>& codes) {
+    std::optional<StretchedKeys> keys;
     for (const auto& each : codes) {
         if (each.fate != fate) continue;
-        if (derived == nullptr || derived->salt != each.salt || derived->rounds != each.rounds) {
-            hash = derive(code, passphrase, each.salt, each.rounds);
-            derived = &each;
+        if (!keys || !fits(*keys, each)) {
+            TRY(made, passphrase.keys_of(each.salt, each.rounds));
+            keys = std::move(made);
         }
-        if (hash == each.hash) return true;
+        if (hash(code, *keys) == each.hash) return true;
     }
     return false;
 }

@@ -50,7 +50,7 @@ const AuthCode code = *AuthCode::parse("1234567890");
 const Secret passphrase{"long and secret"};
 
 Result<IdentityStore> open_store(os::Tree& tree) {
-    return IdentityStore::open(std::make_unique<Lent>(tree), saved_link, passphrase, "", 10);
+    return IdentityStore::open(std::make_unique<Lent>(tree), saved_link, {passphrase, {}, 10}, "");
 }
 
 /// What a program finds that is started on this tree: the SHA-256 of the certificate, or the failure.

@@ -35,8 +35,8 @@ std::string join_path(const std::string& directory, std::string_view name) {
 }
 
 /// The certificate and key are whole though meta.json is not: the MAC says so. Better than losing them.
-Result<StoredIdentity> salvage(os::Tree& tree, const std::string& directory, const Secret& passphrase,
-                               const Error& why) {
+Result<StoredIdentity> salvage(os::Tree& tree, const std::string& directory,
+                               const crypto::Passphrase& passphrase, const Error& why) {
     TRY(sealed, read_sealed(tree, join_path(directory, identity_name)));
     auto opened = crypto::open(sealed, passphrase);
     if (!opened) return tl::unexpected(why);
@@ -45,7 +45,7 @@ Result<StoredIdentity> salvage(os::Tree& tree, const std::string& directory, con
 }
 
 Result<StoredIdentity> open_generation(os::Tree& tree, const std::string& folder, unsigned long number,
-                                       const Secret& passphrase, const std::string& host) {
+                                       const crypto::Passphrase& passphrase, const std::string& host) {
     const auto directory = generation_path(folder, number);
     auto generation = read_generation(tree, folder, number);
     if (!generation) return salvage(tree, directory, passphrase, generation.error());
@@ -81,7 +81,8 @@ Result<IdentityGeneration> read_generation(os::Tree& tree, const std::string& fo
 }
 
 Result<std::optional<StoredIdentity>> load_identity(os::Tree& tree, const std::string& folder,
-                                                    const Secret& passphrase, const std::string& host) {
+                                                    const crypto::Passphrase& passphrase,
+                                                    const std::string& host) {
     TRY(numbers, generations(tree, folder));
     std::optional<Error> damage;
     for (const auto number : numbers) {

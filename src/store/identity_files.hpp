@@ -25,7 +25,8 @@ Result<IdentityGeneration> read_generation(os::Tree& tree, const std::string& fo
 /// @param host  where we are; empty: do not look at the host
 /// @return as IdentityStore::load()
 Result<std::optional<StoredIdentity>> load_identity(os::Tree& tree, const std::string& folder,
-                                                    const Secret& passphrase, const std::string& host);
+                                                    const crypto::Passphrase& passphrase,
+                                                    const std::string& host);
 
 /// Both are known and differ.
 bool foreign(const std::string& host, const IdentityMeta& meta);

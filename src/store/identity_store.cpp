@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "crypto/pkcs12.hpp"
+#include "crypto/provided.hpp"
 #include "os/process.hpp"
 #include "store/generations.hpp"
 #include "store/identity_files.hpp"
@@ -78,32 +79,32 @@ std::string this_host() {
     return hex(digest);
 }
 
-IdentityStore::IdentityStore(std::unique_ptr<os::Tree> tree, InstanceId id, Secret passphrase,
-                             std::string host, unsigned rounds, os::Lock lock)
+IdentityStore::IdentityStore(std::unique_ptr<os::Tree> tree, InstanceId id, crypto::Passphrase passphrase,
+                             std::string host, os::Lock lock)
     : tree_{std::move(tree)},
       id_{std::move(id)},
       folder_{identity_folder(id_)},
       passphrase_{std::move(passphrase)},
       host_{std::move(host)},
-      rounds_{rounds},
       lock_{std::move(lock)} {}
 
-Result<IdentityStore> IdentityStore::open(const std::string& path, const InstanceId& id, Secret passphrase) {
+Result<IdentityStore> IdentityStore::open(const std::string& path, const InstanceId& id,
+                                          crypto::Passphrase passphrase) {
     TRY(tree, os::open_tree(path, os::Access::read_write));
     return open(std::move(tree), id, std::move(passphrase), this_host());
 }
 
 Result<IdentityStore> IdentityStore::open(std::unique_ptr<os::Tree> tree, const InstanceId& id,
-                                          Secret passphrase, std::string host, unsigned rounds) {
-    if (passphrase.empty()) return fail(Fault::STORE_EMPTY_PASSPHRASE, "option password of " + tree->root());
+                                          crypto::Passphrase passphrase, std::string host) {
+    if (passphrase.octets().empty())
+        return fail(Fault::STORE_EMPTY_PASSPHRASE, "option password of " + tree->root());
     CHECK(os::ensure_directory(*tree, "", "identities"));
     CHECK(os::check_private(*tree, "identities", os::Depth::itself));
     CHECK(os::ensure_directory(*tree, "identities", id.str()));
     const auto folder = identity_folder(id);
     CHECK(os::check_private(*tree, folder, os::Depth::with_content));
     TRY(lock, take_lock(*tree, folder));
-    return IdentityStore{std::move(tree), id,     std::move(passphrase),
-                         std::move(host), rounds, std::move(lock)};
+    return IdentityStore{std::move(tree), id, std::move(passphrase), std::move(host), std::move(lock)};
 }
 
 std::string IdentityStore::path() const { return tree_->full(folder_); }
@@ -135,10 +136,12 @@ Result<void> IdentityStore::save(const crypto::Identity& identity, const std::op
     }
     // An unreadable memory of codes is no reason to lose the certificate that was just issued.
     auto codes = this->codes().value_or(saved_codes());
-    if (used)
-        codes = join(codes, {hash_code(*used, CodeFate::used, passphrase_, codes, rounds_, meta.created)});
+    if (used) {
+        TRY(code, hash_code(*used, CodeFate::used, passphrase_, meta.created));
+        codes = join(codes, {std::move(code)});
+    }
 
-    TRY(sealed, crypto::seal(identity, passphrase_, id_.str(), rounds_));
+    TRY(sealed, crypto::seal(identity, passphrase_, id_.str()));
     const auto text = write_json(describe(identity, sealed, std::move(meta), std::move(codes)));
     unsure_ = true;
     CHECK(add_generation(*tree_, folder_,
@@ -173,9 +176,10 @@ Result<bool> IdentityStore::remembers(const AuthCode& code, CodeFate fate) {
 
 Result<void> IdentityStore::remember(const AuthCode& code, CodeFate fate) {
     TRY(all, codes());
-    if (has_fate(code, fate, passphrase_, all)) return {};
-    const auto joined = join(all, {hash_code(code, fate, passphrase_, all, rounds_, wall_now())});
-    const auto text = write_json(joined);
+    TRY(known, has_fate(code, fate, passphrase_, all));
+    if (known) return {};
+    TRY(hashed, hash_code(code, fate, passphrase_, wall_now()));
+    const auto text = write_json(join(all, {std::move(hashed)}));
     return os::replace(*tree_, folder_, "codes.json", as_bytes(text));
 }
 
@@ -187,7 +191,7 @@ Result<void> IdentityStore::remember_refused(const AuthCode& code) {
 }
 
 Result<void> IdentityStore::keep_pending_key(const crypto::PrivateKey& key) {
-    TRY(sealed, crypto::seal_key(key, passphrase_, rounds_));
+    TRY(sealed, crypto::seal_key(key, passphrase_));
     return os::replace(*tree_, folder_, "pending.p12", sealed);
 }
 
@@ -284,11 +288,43 @@ Result<std::vector<IdentitySummary>> list_identities(const std::string& path) {
 }
 
 Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& id,
-                                     const Secret& passphrase) {
+                                     const crypto::Passphrase& passphrase) {
     TRY(tree, os::open_tree(path, os::Access::read_only));
     TRY(loaded, load_identity(*tree, identity_folder(id), passphrase, ""));
     if (!loaded) return fail(Fault::STORE_MISSING, tree->full(identity_folder(id)) + " holds no identity");
     return *std::move(loaded);
+}
+
+namespace {
+
+/// Of the first identity that has one: as a rule all have the same.
+Result<std::optional<crypto::Salt>> salt_in(const std::string& path) {
+    TRY(tree, os::open_tree(path, os::Access::read_only));
+    TRY(names, tree->list("identities"));
+    for (const auto& name : names) {
+        const auto folder = "identities/" + name;
+        const auto numbers = InstanceId::parse(name)
+                                 ? generations(*tree, folder).value_or(std::vector<unsigned long>{})
+                                 : std::vector<unsigned long>{};
+        for (const auto number : numbers)
+            if (const auto found = read_generation(*tree, folder, number))
+                if (auto salt = crypto::salt_of(found->sealed);
+                    salt && salt->rounds >= crypto::stretch_rounds)
+                    return salt;
+    }
+    return std::optional<crypto::Salt>{};
+}
+
+}  // namespace
+
+Result<StretchedKeys> keys_for(const std::string& path, const Secret& passphrase) {
+    CHECK(crypto::check_provided());
+    const crypto::Passphrase whole{passphrase};
+    // A store that is not there or not readable is the links' to report.
+    if (const auto salt = salt_in(path).value_or(std::nullopt))
+        return whole.keys_of(salt->octets, salt->rounds);
+    TRY(keys, whole.keys());
+    return *keys;
 }
 
 Result<os::Lock> hold_identity(const std::string& path, const InstanceId& id) {

@@ -50,12 +50,14 @@ public:
     /// @return STORE_EMPTY_PASSPHRASE; STORE_MODE (detail: the command that mends it); STORE_IN_USE (detail:
     /// pid);
     ///         DISK_FULL, PERMISSION, STORE_IO
-    static Result<IdentityStore> open(const std::string& path, const InstanceId& id, Secret passphrase);
-    /// The same on a tree, a host and a work factor that the caller gives: tests.
-    static Result<IdentityStore> open(std::unique_ptr<os::Tree> tree, const InstanceId& id, Secret passphrase,
-                                      std::string host, unsigned rounds = crypto::stretch_rounds);
+    static Result<IdentityStore> open(const std::string& path, const InstanceId& id,
+                                      crypto::Passphrase passphrase);
+    /// The same on a tree and a host that the caller gives: tests.
+    static Result<IdentityStore> open(std::unique_ptr<os::Tree> tree, const InstanceId& id,
+                                      crypto::Passphrase passphrase, std::string host);
 
-    /// The newest identity that is whole; nothing when there is none yet. About 100 ms of CPU.
+    /// The newest identity that is whole; nothing when there is none yet. About 80 ms of CPU
+    /// unless the passphrase comes with the keys of its salt.
     /// @return STORE_PASSPHRASE; STORE_DAMAGED; STORE_FOREIGN_HOST (until confirm_host()); STORE_ALGORITHM;
     /// STORE_NO_MAC;
     ///         STORE_IO
@@ -68,7 +70,7 @@ public:
     Result<void> save(const crypto::Identity& identity, const std::optional<AuthCode>& used);
 
     /// Whether this code brought a certificate, or was refused, before: then it is never sent again.
-    /// About 100 ms of CPU once codes are remembered, nothing before. An unreadable memory is STORE_DAMAGED.
+    /// An unreadable memory is STORE_DAMAGED.
     Result<bool> was_used(const AuthCode& code);
     Result<bool> was_refused(const AuthCode& code);
     Result<void> remember_used(const AuthCode& code);
@@ -102,8 +104,8 @@ public:
     [[nodiscard]] std::string path() const;  ///< of this identity's folder
 
 private:
-    IdentityStore(std::unique_ptr<os::Tree> tree, InstanceId id, Secret passphrase, std::string host,
-                  unsigned rounds, os::Lock lock);
+    IdentityStore(std::unique_ptr<os::Tree> tree, InstanceId id, crypto::Passphrase passphrase,
+                  std::string host, os::Lock lock);
     std::vector<RememberedCode> saved_codes();
     Result<std::vector<RememberedCode>> codes();
     Result<bool> remembers(const AuthCode& code, CodeFate fate);
@@ -113,9 +115,8 @@ private:
     std::unique_ptr<os::Tree> tree_;
     InstanceId id_;
     std::string folder_;  ///< relative to the tree
-    Secret passphrase_;
+    crypto::Passphrase passphrase_;
     std::string host_;
-    unsigned rounds_;
     os::Lock lock_;
     std::string current_;  ///< SHA-256 of the certificate in the newest generation, as last loaded or saved
     /// A save failed: the newest generation may be seen and yet not be durable, so the next save writes
@@ -139,7 +140,11 @@ struct IdentitySummary {
 /// @return STORE_MISSING, STORE_MODE, STORE_IO
 Result<std::vector<IdentitySummary>> list_identities(const std::string& path);
 /// @return as IdentityStore::load(), and STORE_MISSING; a foreign host is no error here.
-Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& id, const Secret& passphrase);
+Result<StoredIdentity> read_identity(const std::string& path, const InstanceId& id,
+                                     const crypto::Passphrase& passphrase);
+/// The keys of a passphrase with the salt that the identities of this path have, or with a new one: made once
+/// for all links. Nothing is written.  @return STORE_ALGORITHM
+Result<StretchedKeys> keys_for(const std::string& path, const Secret& passphrase);
 /// The kernel lock of an identity and nothing else: while it is held no link opens a session with it.
 /// @return STORE_IN_USE (detail: pid), STORE_MISSING, STORE_MODE, PERMISSION, STORE_IO
 Result<os::Lock> hold_identity(const std::string& path, const InstanceId& id);

@@ -25,7 +25,7 @@ const Instant noon{std::chrono::seconds{1'800'000'000}};
 Result<IdentityStore> open_at(const std::string& path, std::string_view passphrase = "secret",
                               const std::string& host = "h1", const InstanceId& id = cti01) {
     TRY(tree, os::open_tree(path, os::Access::read_write));
-    return IdentityStore::open(std::move(tree), id, Secret{passphrase}, host, 10);
+    return IdentityStore::open(std::move(tree), id, {Secret{passphrase}, {}, 10}, host);
 }
 
 unsigned mode_of(const fs::path& path) {
@@ -321,6 +321,31 @@ TEST_F(IdentityStoreTest, NoFileOfTheStoreHoldsACodeOrThePassphrase) {
     }
 }
 
+TEST_F(IdentityStoreTest, KeysForAllLinksHaveTheSaltThatTheStoreHas) {
+    const Secret passphrase{"secret"};
+    const auto fresh = keys_for(scratch.path.string(), passphrase);
+    ASSERT_TRUE(fresh) << fresh.error().text();
+    EXPECT_EQ(fresh->rounds, crypto::stretch_rounds);
+    {
+        auto store = IdentityStore::open(scratch.path.string(), cti01, {passphrase, *fresh});
+        ASSERT_TRUE(store) << store.error().text();
+        ASSERT_TRUE(store->save(first, *AuthCode::parse("1234")));
+    }
+    EXPECT_EQ(*keys_for(scratch.path.string(), passphrase), *fresh);
+    EXPECT_NE(keys_for(scratch.path.string(), Secret{"another"})->mac, fresh->mac);
+
+    auto store = IdentityStore::open(scratch.path.string(), cti01, {passphrase, *fresh});
+    ASSERT_TRUE(*store->load());
+    EXPECT_TRUE(*store->was_used(*AuthCode::parse("1234")));
+    EXPECT_FALSE(*store->was_used(*AuthCode::parse("1235")));
+}
+
+TEST_F(IdentityStoreTest, KeysForAllLinksAreMadeWhereThereIsNoStore) {
+    const auto nowhere = (scratch.path / "nowhere").string();
+    EXPECT_TRUE(keys_for(nowhere, Secret{"secret"}));
+    EXPECT_FALSE(std::filesystem::exists(nowhere));
+}
+
 TEST_F(IdentityStoreTest, PendingKeyIsKeptAndForgotten) {
     {
         auto store = open_at(scratch.path);
@@ -435,8 +460,12 @@ TEST_F(IdentityStoreTest, APathThatDoesNotExistIsMissingToACommandAndMadeByAnOwn
 
 TEST(IdentityStoreCost, OpeningAnIdentityTakesLessThanAQuarterSecondOfCpu) {
     const Scratch scratch;
-    auto store = IdentityStore::open(scratch.path.string(), cti01, Secret{"secret"});
-    ASSERT_TRUE(store->save(sample_identity("first"), *AuthCode::parse("1234")));
+    {
+        auto made = IdentityStore::open(scratch.path.string(), cti01, Secret{"secret"});
+        ASSERT_TRUE(made->save(sample_identity("first"), *AuthCode::parse("1234")));
+    }
+    auto store =
+        IdentityStore::open(scratch.path.string(), cti01, Secret{"secret"});  // nothing is derived yet
     const auto start = std::clock();
     ASSERT_TRUE(store->load());
     const auto load = 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;

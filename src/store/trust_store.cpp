@@ -64,15 +64,16 @@ void TrustLock::note_checked(Instant now) const {
     lock_.leave_note(std::string{checked_word} + rfc3339(now));
 }
 
-TrustStore::TrustStore(std::unique_ptr<os::Tree> tree, std::optional<Secret> passphrase)
+TrustStore::TrustStore(std::unique_ptr<os::Tree> tree, std::optional<crypto::Passphrase> passphrase)
     : tree_{std::move(tree)}, passphrase_{std::move(passphrase)} {}
 
-Result<TrustStore> TrustStore::open(const std::string& path, std::optional<Secret> passphrase) {
+Result<TrustStore> TrustStore::open(const std::string& path, std::optional<crypto::Passphrase> passphrase) {
     TRY(tree, os::open_tree(path, os::Access::read_write));
     return open(std::move(tree), std::move(passphrase));
 }
 
-Result<TrustStore> TrustStore::open(std::unique_ptr<os::Tree> tree, std::optional<Secret> passphrase) {
+Result<TrustStore> TrustStore::open(std::unique_ptr<os::Tree> tree,
+                                    std::optional<crypto::Passphrase> passphrase) {
     CHECK(os::ensure_directory(*tree, "", folder));
     CHECK(os::check_private(*tree, folder, os::Depth::with_content));
     return TrustStore{std::move(tree), std::move(passphrase)};
@@ -129,7 +130,7 @@ Result<void> TrustStore::save(const TrustLock& lock, ByteView octets, const List
     const auto text = write_json(ListFile{meta, digest});
     std::vector<NamedContent> files{{"ctl.tlv", octets}, {"meta.json", as_bytes(text)}};
     Bytes sealed;
-    if (passphrase_ && !passphrase_->empty()) {
+    if (passphrase_ && !passphrase_->octets().empty()) {
         TRY(made, crypto::seal_certificates(certificates, *passphrase_));
         sealed = std::move(made);
         files.push_back({"ctl.p12", sealed});

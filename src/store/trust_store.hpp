@@ -60,10 +60,11 @@ class TrustStore {
 public:
     /// @param passphrase  of ctl.p12; without it only the raw list is kept
     /// @return STORE_MODE (detail: the command that mends it), DISK_FULL, PERMISSION, STORE_IO
-    static Result<TrustStore> open(const std::string& path, std::optional<Secret> passphrase);
+    static Result<TrustStore> open(const std::string& path, std::optional<crypto::Passphrase> passphrase);
     /// For commands: writes nothing, a read-only file system is enough.  @return STORE_MISSING too
     static Result<TrustStore> open_to_read(const std::string& path);
-    static Result<TrustStore> open(std::unique_ptr<os::Tree> tree, std::optional<Secret> passphrase);
+    static Result<TrustStore> open(std::unique_ptr<os::Tree> tree,
+                                   std::optional<crypto::Passphrase> passphrase);
 
     /// The newest list that is whole, nothing when there is none. Needs no lock.
     /// @return STORE_DAMAGED when no generation is whole; STORE_IO
@@ -84,9 +85,9 @@ public:
     [[nodiscard]] std::string path() const;  ///< of the trust folder
 
 private:
-    TrustStore(std::unique_ptr<os::Tree> tree, std::optional<Secret> passphrase);
+    TrustStore(std::unique_ptr<os::Tree> tree, std::optional<crypto::Passphrase> passphrase);
     std::unique_ptr<os::Tree> tree_;
-    std::optional<Secret> passphrase_;
+    std::optional<crypto::Passphrase> passphrase_;
     bool certain_ = true;  ///< false after a save that failed: what is on the disk may not be durable
 };
 

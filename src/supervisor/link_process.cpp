@@ -118,10 +118,16 @@ Result<void> LinkProcess::try_to_spawn() {
     child_.emplace(std::move(child));
     around_.loop.add(child_->pidfd(), *this, EPOLLIN);
     channel_ = std::make_unique<control::Channel>(around_.loop, std::move(ends.first));
-    channel_->send(control::Configure{around_.level, config::encode(config_)});
+    channel_->send(order());
     receiver_ = net::Job{receive()};
     around_.log.write(log::link_process_started, {name()}, {last_pid_});
     return {};
+}
+
+control::Configure LinkProcess::order() const {
+    auto link = config_;
+    link.keys = around_.keys;
+    return {around_.level, config::encode(link)};
 }
 
 /// Never from inside the receiver.
@@ -140,7 +146,7 @@ void LinkProcess::forget_process() {
 void LinkProcess::configure(config::LinkConfig config) {
     config_ = std::move(config);
     const bool listens = std::holds_alternative<Starting>(state_) || std::holds_alternative<Running>(state_);
-    if (listens) channel_->send(control::Configure{around_.level, config::encode(config_)});
+    if (listens) channel_->send(order());
 }
 
 net::Task<void> LinkProcess::receive() {

@@ -22,8 +22,9 @@ namespace tserver::supervisor {
 struct Surroundings {
     net::Loop& loop;
     log::Log& log;
-    log::Level level;     ///< for the link processes
-    std::string program;  ///< path of tserver-link
+    log::Level level;                     ///< for the link processes
+    std::optional<StretchedKeys> keys{};  ///< of the passphrase, so that no link process has to make them
+    std::string program;                  ///< path of tserver-link
     ChildLimits limits{};
     control::EventLog* events = nullptr;  ///< takes the events of the link processes
     net::Event stopped{loop};             ///< set each time a link process has stopped for good
@@ -64,6 +65,7 @@ private:
     void ready(std::uint32_t events) override;  ///< the pidfd
     void due() override;
     void carry_out(Action action);
+    [[nodiscard]] control::Configure order() const;
     void spawn();
     Result<void> try_to_spawn();
     void forget_process();

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "config/clash.hpp"
 #include "log/messages.hpp"
+#include "store/identity_store.hpp"
 #include "supervisor/signals.hpp"
 
 namespace tserver::supervisor {
@@ -38,6 +39,15 @@ std::string summary(const config::Plan& plan) {
     return out.empty() ? "none" : out;
 }
 
+/// Passphrase and store are the same for all links, and stay so until the restart. Where nothing can be made,
+/// each link finds that out and says why.
+std::optional<StretchedKeys> keys_of_all(const config::Config& config) {
+    const auto link = std::ranges::find_if(config.links, config::tls_on);
+    if (link == config.links.end()) return std::nullopt;
+    auto keys = store::keys_for(link->store.string(), *link->passphrase);
+    return keys ? std::optional{*std::move(keys)} : std::nullopt;
+}
+
 }  // namespace
 
 log::Level log_level(const config::DaemonConfig& daemon) { return static_cast<log::Level>(daemon.log_level); }
@@ -51,6 +61,7 @@ Supervisor::Supervisor(net::Loop& loop, log::Log& log, config::Config config, st
       around_{.loop = loop,
               .log = log,
               .level = log_level(config.daemon),
+              .keys = keys_of_all(config),
               .program = std::move(program),
               .limits = limits_for(config.links.size()),
               .events = &events_},

@@ -1,5 +1,5 @@
-// All links of one configuration: their processes, the reload, and the one status that everybody reads. Reads
-// no key and nothing from the network.
+// All links of one configuration: their processes, the reload, and the one status that everybody reads. Opens
+// no private key and reads nothing from the network.
 #pragma once
 
 #include <filesystem>

@@ -1,9 +1,11 @@
 # Promise: from an empty store and one start, three links fetch the trust list, enrol and come up over mutual TLS, and
 # carry what their applications send, byte for byte and each to its own session; what is kept is private and encrypted.
 # Could break: links that race for the one trust store, one link's octets in another's session, a file of the store that
-# others may read or that only this program can open.
+# others may read or that only this program can open, a link process that derives keys from the passphrase which tserver has
+# derived already for all of them.
 import concurrent.futures
 import os
+import re
 import stat
 import subprocess
 import unittest
@@ -26,6 +28,12 @@ class ThreeLinks(unittest.TestCase):
         done = subprocess.run(["openssl", "pkcs12", "-in", files[-1], "-noenc", "-passin", "env:STORE_PASS"],
                               env=os.environ | {"STORE_PASS": passphrase}, capture_output=True, text=True)
         return done.returncode, done.stdout
+
+    def salts(self):
+        """What the MACs of the stored identities were derived with: 16 octets and the number of rounds."""
+        shape = re.compile(rb"\x04\x10(.{16})\x02\x03" + (200_000).to_bytes(3, "big"), re.DOTALL)
+        files = (self.site.store / "identities").glob("*/*/identity.p12")
+        return [shape.search(file.read_bytes())[1] for file in files]
 
     def test_from_nothing_to_three_links_that_carry_exactly_what_was_sent(self):
         for n, link in enumerate(self.status["links"], 1):
@@ -64,6 +72,8 @@ class ThreeLinks(unittest.TestCase):
             self.assertIn(f"CN = {self.site.instance(n)}", text)
             self.assertIn("PRIVATE KEY", text)
             self.assertNotEqual(self.open_identity(n, "another passphrase")[0], 0)
+        self.assertEqual(len(self.salts()), 3)
+        self.assertEqual(len(set(self.salts())), 1, "one derivation did for all links")
 
 
 if __name__ == "__main__":

@@ -39,17 +39,17 @@ void check_pair(const crypto::Identity& pair) {
 
 /// One round: what the derivation costs is no matter here.
 void seal_again(const crypto::Identity& pair) {
-    const auto file = crypto::seal(pair, Secret{"new"}, "name", 1);
+    const auto file = crypto::seal(pair, {Secret{"new"}, {}, 1}, "name");
     const auto again = file ? crypto::open(*file, Secret{"new"}) : tl::unexpected(file.error());
     if (!again || !(again->certificate == pair.certificate)) std::abort();
-    const auto key_file = crypto::seal_key(pair.key, Secret{"new"}, 1);
+    const auto key_file = crypto::seal_key(pair.key, {Secret{"new"}, {}, 1});
     const auto key = key_file ? crypto::open_key(*key_file, Secret{"new"}) : tl::unexpected(key_file.error());
     if (!key || key->public_half().spki() != pair.key.public_half().spki()) std::abort();
 }
 
 /// Certificates in the order and by the names they came with, as far as a name can be written again.
 void seal_again(const std::vector<crypto::NamedCertificate>& certificates) {
-    const auto file = crypto::seal_certificates(certificates, Secret{"new"}, 1);
+    const auto file = crypto::seal_certificates(certificates, {Secret{"new"}, {}, 1});
     if (!file) {
         const auto named = [](const auto& each) { return invalid_utf8_at(each.name).has_value(); };
         if (std::ranges::none_of(certificates, named)) std::abort();

@@ -47,7 +47,7 @@ struct Ground {
 Result<store::IdentityStore> open_store(const Ground& ground) {
     TRY(tree, os::open_tree(ground.config.store.string(), os::Access::read_write));
     return store::IdentityStore::open(std::move(tree), InstanceId::parse(instance).value(),
-                                      *ground.config.passphrase, store::this_host(), rounds);
+                                      {*ground.config.passphrase, {}, rounds}, store::this_host());
 }
 
 /// The identity in the store, as a process finds it that was just started.

@@ -43,8 +43,8 @@ InstanceId instance_of(unsigned lane) { return InstanceId::parse(fmt::format("to
 
 void keep_key(const config::LinkConfig& config, const crypto::PrivateKey& key) {
     auto tree = os::open_tree(config.store.string(), os::Access::read_write).value();
-    auto store = store::IdentityStore::open(std::move(tree), *config.instance_id, *config.passphrase,
-                                            store::this_host(), store_rounds)
+    auto store = store::IdentityStore::open(std::move(tree), *config.instance_id,
+                                            {*config.passphrase, {}, store_rounds}, store::this_host())
                      .value();
     if (!store.keep_pending_key(key)) throw std::runtime_error{"the key cannot be saved"};
 }
