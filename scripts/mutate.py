@@ -21,7 +21,8 @@ PARTS = {
     "peer": [("src/trust/roles.cpp", "trust_test"), ("src/capf/client.cpp", "capf_test")],
     "store": [("src/store/identity_store.cpp", "store_test"), ("src/store/generations.cpp", "store_test"),
               ("src/store/identity_files.cpp", "store_test"), ("src/store/trust_store.cpp", "store_test"),
-              ("src/store/meta.cpp", "store_test"), ("src/crypto/pkcs12.cpp", "crypto_test")],
+              ("src/store/meta.cpp", "store_test"), ("src/crypto/pkcs12.cpp", "crypto_test"),
+              ("src/crypto/passphrase.cpp", "crypto_test"), ("src/crypto/shrouded_key.cpp", "crypto_test")],
     "code": [("src/store/code_memory.cpp", "store_test"), ("src/capf/enrol.cpp", "capf_test")],
 }
 SWAPS = {" == ": " != ", " != ": " == ", " < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " && ": " || ", " || ": " && ",
