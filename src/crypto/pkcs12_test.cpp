@@ -180,6 +180,8 @@ INSTANTIATE_TEST_SUITE_P(
         Foreign{"rc2-40.p12", "wrong", Fault::STORE_ALGORITHM, "encrypted with pbeWithSHA1And40BitRC2-CBC"},
         Foreign{"3des.p12", "wrong", Fault::STORE_ALGORITHM,
                 "encrypted with pbeWithSHA1And3-KeyTripleDES-CBC"},
+        Foreign{"3des-key.p12", "wrong", Fault::STORE_ALGORITHM,
+                "encrypted with pbeWithSHA1And3-KeyTripleDES-CBC"},
         Foreign{"mac-sha1.p12", "old", Fault::STORE_ALGORITHM, "MAC with sha1"},
         // F8
         Foreign{"camellia.p12", "old", Fault::STORE_ALGORITHM, "encrypted with PBES2 and camellia-256-cbc"},
