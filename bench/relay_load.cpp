@@ -204,7 +204,8 @@ void print(std::vector<double> latencies) {
                latencies.size(), at(0.5), at(0.99));
 }
 
-void trips(const std::string& to, std::uint32_t octets, double seconds) {
+/// @param every  from one message to the next; zero: as soon as the last one is back
+void trips(const std::string& to, std::uint32_t octets, double seconds, std::chrono::microseconds every) {
     Client client{to, {}};
     const Bytes message(octets, 'm');
     const auto once = [&] {
@@ -222,7 +223,8 @@ void trips(const std::string& to, std::uint32_t octets, double seconds) {
         once();
         const auto now = Clock::now();
         latencies.push_back(us(now - begin));
-        begin = now;
+        std::this_thread::sleep_until(begin + every);
+        begin = Clock::now();
     }
     print(std::move(latencies));
 }
@@ -268,10 +270,12 @@ int main(int argc, char** argv) {
     };
     if (words.size() == 5 && words[0] == "serve") return serve(words[1], words[2], words[3], words[4]);
     if (words.size() != 4) {
-        fmt::print(stderr, "relay_load serve|trips|down|up|connects … (bench/compare uses it)\n");
+        fmt::print(stderr, "relay_load serve|trips|paced|down|up|connects … (bench/compare uses it)\n");
         return 2;
     }
-    if (words[0] == "trips") trips(words[1], number(2), std::strtod(words[3].c_str(), nullptr));
+    const std::chrono::microseconds every{words[0] == "paced" ? 1000 : 0};
+    if (words[0] == "trips" || words[0] == "paced")
+        trips(words[1], number(2), std::strtod(words[3].c_str(), nullptr), every);
     if (words[0] == "down") transfer(words[1], {'d', number(2), number(3)});
     if (words[0] == "up") transfer(words[1], {'u', number(2), number(3)});
     if (words[0] == "connects") connects(words[1], number(2), number(3));
