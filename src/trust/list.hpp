@@ -70,9 +70,9 @@ struct Header {
     std::string filename;              ///< empty if the header has none
     std::optional<Instant> timestamp;  ///< when it was signed, by the cluster's clock
     std::string signer_version;        ///< "1.1", empty if the header has none
-    [[nodiscard]] std::string signed_text()
-        const;  ///< "signed 2026-05-03T10:00:00Z", or "of an unknown time"
 
+    /// "signed 2026-05-03T10:00:00Z", or "of an unknown time"
+    [[nodiscard]] std::string signed_text() const;
     [[nodiscard]] std::string version() const;      ///< "1.2"
     [[nodiscard]] std::string serial_text() const;  ///< lower-case hex
 };
