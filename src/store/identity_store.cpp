@@ -134,8 +134,7 @@ Result<void> IdentityStore::save(const crypto::Identity& identity, const std::op
         meta.counter = before->file.meta.counter + 1;
         break;
     }
-    // An unreadable memory of codes is no reason to lose the certificate that was just issued.
-    auto codes = this->codes().value_or(saved_codes());
+    TRY(codes, codes_to_keep());
     if (used) {
         TRY(code, hash_code(*used, CodeFate::used, passphrase_, meta.created));
         codes = join(codes, {std::move(code)});
@@ -151,22 +150,35 @@ Result<void> IdentityStore::save(const crypto::Identity& identity, const std::op
     return {};
 }
 
-/// Of the generations, whatever of them can be read.
-std::vector<RememberedCode> IdentityStore::saved_codes() {
+/// Of the generations that are whole. One that cannot be read at the moment is no empty one: a code that is
+/// forgotten would be sent again.
+Result<std::vector<RememberedCode>> IdentityStore::saved_codes() {
+    TRY(numbers, generations(*tree_, folder_));
     std::vector<RememberedCode> out;
-    for (const auto number : generations(*tree_, folder_).value_or(std::vector<unsigned long>{}))
-        if (auto generation = read_generation(*tree_, folder_, number))
+    for (const auto number : numbers) {
+        auto generation = read_generation(*tree_, folder_, number);
+        if (generation)
             out = join(std::move(generation->file.codes), out);
+        else if (generation.error().fault != Fault::STORE_DAMAGED)
+            return tl::unexpected(generation.error());
+    }
     return out;
+}
+
+/// A damaged memory of codes is no reason to lose the certificate that was just issued.
+Result<std::vector<RememberedCode>> IdentityStore::codes_to_keep() {
+    auto all = codes();
+    return all || all.error().fault != Fault::STORE_DAMAGED ? all : saved_codes();
 }
 
 Result<std::vector<RememberedCode>> IdentityStore::codes() {
     const auto path = folder_ + "/codes.json";
     TRY(text, read_optional(*tree_, path));
-    if (!text) return saved_codes();
+    TRY(saved, saved_codes());
+    if (!text) return saved;
     auto codes = read_codes_json(*text);
     if (!codes) return fail(codes.error().fault, tree_->full(path) + ": " + codes.error().detail);
-    return join(saved_codes(), *codes);
+    return join(std::move(saved), *codes);
 }
 
 Result<bool> IdentityStore::remembers(const AuthCode& code, CodeFate fate) {

@@ -106,7 +106,8 @@ public:
 private:
     IdentityStore(std::unique_ptr<os::Tree> tree, InstanceId id, crypto::Passphrase passphrase,
                   std::string host, os::Lock lock);
-    std::vector<RememberedCode> saved_codes();
+    Result<std::vector<RememberedCode>> saved_codes();
+    Result<std::vector<RememberedCode>> codes_to_keep();
     Result<std::vector<RememberedCode>> codes();
     Result<bool> remembers(const AuthCode& code, CodeFate fate);
     Result<void> remember(const AuthCode& code, CodeFate fate);

@@ -306,6 +306,23 @@ TEST_F(IdentityStoreTest, AUsedCodeOutlivesTheGenerationItBought) {
     EXPECT_TRUE(*store->was_used(code));
 }
 
+TEST_F(IdentityStoreTest, ACodeIsNotForgottenWhereItsGenerationCannotBeRead) {
+    const AnotherUser user{scratch.path};
+    const auto code = *AuthCode::parse("1234");
+    auto store = open_at(scratch.path);
+    ASSERT_TRUE(store->save(first, code));
+    for (const auto& place : {folder(), folder() / "000001/meta.json"}) {
+        const auto before = mode_of(place);
+        fs::permissions(place, fs::perms::owner_exec);
+        const auto used = store->was_used(code);
+        ASSERT_FALSE(used) << place;
+        EXPECT_EQ(used.error().fault, Fault::PERMISSION) << used.error().text();
+        EXPECT_FALSE(store->save(second, {})) << "and would be gone with the next generations";
+        fs::permissions(place, static_cast<fs::perms>(before));
+    }
+    EXPECT_TRUE(*store->was_used(code));
+}
+
 TEST_F(IdentityStoreTest, NoFileOfTheStoreHoldsACodeOrThePassphrase) {
     {
         auto store = open_at(scratch.path, "passphrase-in-clear");
