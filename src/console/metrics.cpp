@@ -31,8 +31,10 @@ constexpr std::array families{
     MetricFamily{"tserver_link_enrolments_total", "counter", "Certificates enrolled."},
     MetricFamily{"tserver_link_handshake_seconds", "gauge", "TLS handshake of the present session."},
     MetricFamily{"tserver_link_step_seconds", "gauge", "How long a step took when it was done last."},
-    MetricFamily{"tserver_client_certificate_expiry_timestamp_seconds", "gauge", "End of the link's client certificate; the last known while it has none."},
-    MetricFamily{"tserver_trust_certificate_expiry_timestamp_seconds", "gauge", "End of a certificate of the trust list; the last known while there is none."},
+    MetricFamily{"tserver_client_certificate_not_after_seconds", "gauge", "End of the link's client certificate; the last known while it has none."},
+    MetricFamily{"tserver_client_certificate_valid", "gauge", "1 while the link's client certificate is there and within its dates, 0 otherwise."},
+    MetricFamily{"tserver_trust_certificate_not_after_seconds", "gauge", "End of a certificate of the trust list; the last known while there is none."},
+    MetricFamily{"tserver_trust_certificate_valid", "gauge", "1 until the end of a certificate of the trust list, 0 from then on."},
     MetricFamily{"tserver_trust_list_state", "gauge", "1 for the state of the trust list."},
     MetricFamily{"tserver_trust_list_unverified", "gauge", "1 while the list is of first use, neither confirmed nor pinned."},
     MetricFamily{"tserver_trust_list_fetched_timestamp_seconds", "gauge", "When the list in use was taken."},
@@ -144,15 +146,20 @@ void add_link(Samples& out, const control::LinkStatus& link) {
                 seconds(*link.trust->fetched));
 }
 
-void add_expiries(Samples& out, const Expiries& expiries) {
+void add_expiries(Samples& out, const Expiries& expiries, Instant now) {
     for (const auto& [link, known] : expiries.known()) {
-        if (known.client)
-            out.add("tserver_client_certificate_expiry_timestamp_seconds", {{"link", link}},
-                    seconds(*known.client));
+        const auto& client = known.client;
+        if (client)
+            out.add("tserver_client_certificate_not_after_seconds", {{"link", link}},
+                    seconds(client->not_after));
+        if (client || known.wants_client) {
+            const bool valid = client && client->not_before <= now && now < client->not_after;
+            out.add("tserver_client_certificate_valid", {{"link", link}}, number(valid));
+        }
         for (const auto& listed : known.listed) {
-            out.add("tserver_trust_certificate_expiry_timestamp_seconds",
-                    {{"link", link}, {"subject", listed.subject}, {"roles", listed.roles}},
-                    seconds(listed.not_after));
+            const Labels labels{{"link", link}, {"subject", listed.subject}, {"roles", listed.roles}};
+            out.add("tserver_trust_certificate_not_after_seconds", labels, seconds(listed.not_after));
+            out.add("tserver_trust_certificate_valid", labels, number(now < listed.not_after));
         }
     }
 }
@@ -165,7 +172,8 @@ void Expiries::learn(const control::Status& status) {
     std::map<std::string, Known> fresh;
     for (const auto& link : status.links) {
         auto& known = fresh[link.name] = std::move(known_[link.name]);
-        if (link.identity) known.client = link.identity->not_after;
+        known.wants_client = link.tls;
+        if (link.identity) known.client = {link.identity->not_before, link.identity->not_after};
         if (!link.trust || link.trust->certificates.empty()) continue;
         known.listed.clear();
         for (const auto& listed : link.trust->certificates) {
@@ -186,7 +194,7 @@ void Expiries::learn(const control::Status& status) {
 }
 
 std::string metrics_text(const std::optional<control::Status>& status, const Expiries& expiries,
-                         const ConsoleCounts& counts) {
+                         const ConsoleCounts& counts, Instant now) {
     Samples out;
     out.add("tserver_up", {}, number(status.has_value()));
     if (status) {
@@ -195,7 +203,7 @@ std::string metrics_text(const std::optional<control::Status>& status, const Exp
         out.add("tserver_events_total", {}, status->events.last);
         for (const auto& link : status->links) add_link(out, link);
     }
-    add_expiries(out, expiries);
+    add_expiries(out, expiries, now);
     out.add("tserver_console_requests_total", {}, counts.requests);
     out.add("tserver_console_requests_refused_total", {}, counts.refused);
     out.add("tserver_console_connections", {}, counts.connections);

@@ -30,8 +30,12 @@ public:
         Instant not_after;
         bool operator==(const Listed&) const = default;
     };
+    struct Dates {
+        Instant not_before, not_after;
+    };
     struct Known {
-        std::optional<Instant> client;
+        bool wants_client = false;  ///< TLS is on for the link
+        std::optional<Dates> client;
         std::vector<Listed> listed;
     };
     /// A link that is not in the status any more is forgotten.
@@ -50,7 +54,8 @@ struct ConsoleCounts {
 };
 
 /// @param status  nothing while tserver does not answer
+/// @param now     what the certificates are valid at, or not
 std::string metrics_text(const std::optional<control::Status>& status, const Expiries& expiries,
-                         const ConsoleCounts& counts);
+                         const ConsoleCounts& counts, Instant now);
 
 }  // namespace tserver::console

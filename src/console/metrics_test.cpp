@@ -32,9 +32,10 @@ control::Status with_one_link() {
     return {"0.1.0", 2, {link}, {}, {"cafe", 9}};
 }
 
-std::string text_of(const std::optional<control::Status>& status, Expiries& expiries) {
+std::string text_of(const std::optional<control::Status>& status, Expiries& expiries,
+                    Instant now = at("2026-11-25T10:00:00Z")) {
     if (status) expiries.learn(*status);
-    return metrics_text(status, expiries, {});
+    return metrics_text(status, expiries, {}, now);
 }
 
 TEST(MetricsTest, ShowALinkWithItsStateBytesAndFailures) {
@@ -57,13 +58,12 @@ TEST(MetricsTest, EscapeWhatACertificateSays) {
     Expiries expiries;
     EXPECT_THAT(
         text_of(with_one_link(), expiries),
-        HasSubstr(
-            "tserver_trust_certificate_expiry_timestamp_seconds{link=\"a\",subject=\"CN=\\\"x\\\"\\\\\\n\","
-            "roles=\"CAPF,TFTP\"} 1893456000\n"));
+        HasSubstr("tserver_trust_certificate_not_after_seconds{link=\"a\",subject=\"CN=\\\"x\\\"\\\\\\n\","
+                  "roles=\"CAPF,TFTP\"} 1893456000\n"));
 }
 
-TEST(MetricsTest, KeepTheEndsOfCertificatesWhileALinkOrTserverIsDown) {
-    constexpr auto client = "tserver_client_certificate_expiry_timestamp_seconds{link=\"a\"} 1951257600\n";
+TEST(MetricsTest, F92_KeepTheEndsOfCertificatesWhileALinkOrTserverIsDown) {
+    constexpr auto client = "tserver_client_certificate_not_after_seconds{link=\"a\"} 1951257600\n";
     Expiries expiries;
     auto status = with_one_link();
     EXPECT_THAT(text_of(status, expiries), HasSubstr(client));
@@ -78,6 +78,46 @@ TEST(MetricsTest, KeepTheEndsOfCertificatesWhileALinkOrTserverIsDown) {
     EXPECT_THAT(text, Not(HasSubstr("tserver_link_up{")));
     status.links.clear();
     EXPECT_THAT(text_of(status, expiries), Not(HasSubstr(client))) << "a link that was taken out";
+}
+
+TEST(MetricsTest, F92_TheEndStaysWhenItIsOverAndValidSaysSo) {
+    constexpr auto* client_ends = "tserver_client_certificate_not_after_seconds{link=\"a\"} 1951257600\n";
+    constexpr auto* listed_ends = "roles=\"CAPF,TFTP\"} 1893456000\n";
+    struct Case {
+        std::string_view now;
+        int client, listed;
+    };
+    const Case cases[]{{"2026-10-31T23:59:59Z", 0, 1},  // before its begin
+                       {"2026-11-25T10:00:00Z", 1, 1}, {"2029-12-31T23:59:59Z", 1, 1},
+                       {"2030-01-01T00:00:00Z", 1, 0}, {"2031-10-31T23:59:59Z", 1, 0},
+                       {"2031-11-01T00:00:00Z", 0, 0}, {"2040-01-01T00:00:00Z", 0, 0}};
+    for (const auto& each : cases) {
+        Expiries expiries;
+        for (const bool answers : {true, false}) {  // tserver
+            const auto status = answers ? std::optional{with_one_link()} : std::nullopt;
+            const auto text = text_of(status, expiries, at(each.now));
+            EXPECT_THAT(text, HasSubstr(client_ends)) << each.now;
+            EXPECT_THAT(text, HasSubstr(listed_ends)) << each.now;
+            EXPECT_THAT(text, HasSubstr(fmt::format("tserver_client_certificate_valid{{link=\"a\"}} {}\n",
+                                                    each.client)))
+                << each.now;
+            EXPECT_THAT(text,
+                        testing::ContainsRegex(fmt::format(
+                            "tserver_trust_certificate_valid\\{{link=\"a\",.*roles=\"CAPF,TFTP\"\\}} {}\n",
+                            each.listed)))
+                << each.now;
+        }
+    }
+}
+
+TEST(MetricsTest, F92_ALinkThatHasNoCertificateYetHasNoneThatIsValid) {
+    auto status = with_one_link();
+    status.links[0].identity.reset();
+    Expiries expiries;
+    EXPECT_THAT(text_of(status, expiries), HasSubstr("tserver_client_certificate_valid{link=\"a\"} 0\n"));
+    status.links[0].tls = false;
+    Expiries in_clear;
+    EXPECT_THAT(text_of(status, in_clear), Not(HasSubstr("tserver_client_certificate_valid{")));
 }
 
 TEST(MetricsTest, OfTwoCertificatesOfOneNameTheFirstToEndCounts) {

@@ -227,7 +227,7 @@ net::Task<Answer> Server::answer(std::string path) {
         counts_.connections = static_cast<std::size_t>(
             std::ranges::count_if(clients_, [](const net::Job& client) { return client.running(); }));
         const auto status = now ? std::optional{now->status} : std::nullopt;
-        auto text = metrics_text(status, source_.expiries(), counts_);
+        auto text = metrics_text(status, source_.expiries(), counts_, wall_now());
         co_return Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text), ""};
     }
     if (!now) co_return unavailable(now.error());
