@@ -7,6 +7,7 @@
 #include "config/plan.hpp"
 #include "config/wire.hpp"
 #include "crypto/openssl.hpp"
+#include "crypto/rehearsal.hpp"
 #include "os/sandbox.hpp"
 #include "os/tree.hpp"
 
@@ -163,7 +164,14 @@ Result<void> Process::confine(const config::LinkConfig& config) {
     key_memory_ = crypto::lock_key_memory();
     if (key_memory_ != crypto::KeyMemory::locked)
         confinement_ = "memory locked: no (key memory is not locked: raise LimitMEMLOCK); ";
+    // What OpenSSL lacks outside as well is named by who needs it.
+    const bool secure = config::security(config) == config::Security::tls;
+    const bool shakes_hands = secure && crypto::rehearse_handshake(config.tls_profile);
     TRY(made, os::confine(wanted));
+    if (shakes_hands) {
+        if (const auto inside = crypto::rehearse_handshake(config.tls_profile); !inside)
+            return fail(Fault::SANDBOX, "the self-test of the sandbox: " + inside.error().detail);
+    }
     if (!made.files) confinement_ += "files are not confined: this kernel has no Landlock; ";
     if (!made.calls) confinement_ += "system calls are not filtered in this build; ";
     if (!confinement_.empty()) confinement_.resize(confinement_.size() - 2);

@@ -1,8 +1,12 @@
 #include "os/sandbox.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -11,6 +15,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 #include <thread>
 
 #include "os/landlock.hpp"
@@ -54,6 +59,69 @@ tl::unexpected<Error> still(const char* what) {
     return fail(Fault::SANDBOX, std::string{"the self-test of the sandbox: still allowed: "} + what);
 }
 
+tl::unexpected<Error> lacks(std::string_view what) {
+    return not_confined(fmt::format("the self-test of the sandbox: {}", what));
+}
+
+/// By their numbers, as a library may call them that does not find them in the vDSO.
+bool clocks_work() {
+    timespec now{};
+    return ::syscall(SYS_clock_gettime, CLOCK_REALTIME, &now) == 0 &&
+           ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) == 0;
+}
+
+bool random_numbers_work() {
+    std::array<std::uint8_t, 16> octets{};
+    return ::syscall(SYS_getrandom, octets.data(), octets.size(), 0U) == static_cast<long>(octets.size());
+}
+
+bool forbidden() { return errno == EPERM || errno == EACCES || errno == ENOSYS; }
+
+/// What the resolver does with a name server, with ourselves in its place: nothing leaves this host.
+bool questions_go_out() {
+    const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    sockaddr_in self{};
+    self.sin_family = AF_INET;
+    self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof self;
+    auto* address = reinterpret_cast<sockaddr*>(&self);
+    if (!socket || ::bind(socket.get(), address, length) != 0 ||
+        ::getsockname(socket.get(), address, &length) != 0 || ::connect(socket.get(), address, length) != 0)
+        return !forbidden();
+    char octet = 'q';
+    iovec part{&octet, 1};
+    mmsghdr question{};
+    question.msg_hdr.msg_iov = &part;
+    question.msg_hdr.msg_iovlen = 1;
+    pollfd answer{socket.get(), POLLIN, 0};
+    const bool asked = ::sendmmsg(socket.get(), &question, 1, MSG_NOSIGNAL) == 1 &&
+                       ::poll(&answer, 1, 1000) == 1 &&
+                       ::recvfrom(socket.get(), &octet, 1, 0, nullptr, nullptr) == 1;
+    return asked || !forbidden();
+}
+
+/// With the modules of nsswitch.conf, which are loaded here at the latest. That there is no such name is none
+/// of the sandbox's business.
+bool names_work() {
+    addrinfo* found = nullptr;
+    errno = 0;
+    const int outcome = ::getaddrinfo("localhost", nullptr, nullptr, &found);
+    if (outcome == 0) ::freeaddrinfo(found);
+    return outcome != EAI_SYSTEM || !forbidden();
+}
+
+Result<void> works_inside() {
+    if (!Fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) return lacks("a socket");
+    bool ran = false;
+    std::thread{[&] { ran = true; }}.join();
+    if (!ran) return fail(Fault::SANDBOX, "no thread runs inside the sandbox");
+    if (!clocks_work()) return lacks("the time");
+    if (!random_numbers_work()) return lacks("random numbers");
+    if (!questions_go_out()) return lacks("a question to a name server");
+    if (!names_work()) return lacks("the address of a name");
+    return {};
+}
+
 /// From inside: what must be gone is gone, and what we live on is there.
 Result<void> self_test(const Confinement& wanted, const Confined& made) {
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return still("new privileges");
@@ -71,11 +139,7 @@ Result<void> self_test(const Confinement& wanted, const Confined& made) {
         if (page != MAP_FAILED) return still("writable code");
         if (::prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER) return still("calls without a filter");
     }
-    if (!Fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) return not_confined("socket");
-    bool ran = false;
-    std::thread{[&] { ran = true; }}.join();
-    if (!ran) return fail(Fault::SANDBOX, "no thread runs inside the sandbox");
-    return {};
+    return works_inside();
 }
 
 }  // namespace

@@ -7,7 +7,11 @@
 //   Landlock            files: the system's libraries and settings to read, the store to write (Linux 5.19)
 //   seccomp             what is not in the list of system calls is answered with an error: no new program, no
 //                       new process, no foreign memory, no writable and executable pages, no socket but IP,
-//                       Unix and the resolver's
+//                       Unix and the resolver's; what the list has never heard of does not exist (ENOSYS)
+//
+// A self-test from inside ends it: what is to be gone is gone, and what every link lives on works (threads,
+// time, random numbers, names). So a library that was updated and calls something new shows here and not in
+// the middle of a session.
 #pragma once
 
 #include <string>
@@ -31,8 +35,8 @@ struct Confined {
 };
 
 /// Cannot be undone. Descriptors that are open stay what they are.
-/// @return SANDBOX (a step failed, or the self-test found something that should be gone), STORE_MISSING (a
-/// directory of `writable`)
+/// @return SANDBOX (a step failed, or the self-test found something that should be gone, or that does not
+/// work), STORE_MISSING (a directory of `writable`)
 Result<Confined> confine(const Confinement& wanted);
 
 }  // namespace tserver::os

@@ -4,18 +4,23 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <thread>
 
 #include "os/fd.hpp"
@@ -165,6 +170,65 @@ TEST_F(SandboxTest, NamesAreStillResolved) {
     inside(Needs::nothing, [] {
         addrinfo* found = nullptr;
         return ::getaddrinfo("localhost", "2749", nullptr, &found) == 0 && found != nullptr;
+    });
+}
+#if defined(__x86_64__) || defined(__aarch64__)
+/// From now on the kernel refuses the call to this process, as a filter around it, or ours if it left the
+/// call out, would.
+bool refuse(long call) {
+    const sock_filter code[]{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
+                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog program{4, const_cast<sock_filter*>(code)};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+struct Lacking {
+    const char* what;
+    long call;
+    const char* detail;
+};
+
+TEST_F(SandboxTest, F81_TheSelfTestNamesWhatALinkCouldNotLiveWithout) {
+    const Lacking rows[]{{"time", SYS_clock_gettime, "the time"},
+                         {"random numbers", SYS_getrandom, "random numbers"},
+                         {"names", SYS_sendmmsg, "a question to a name server"},
+                         {"sockets", SYS_socket, "a socket"}};
+    for (const auto& row : rows) {
+        const auto pid = ::fork();
+        ASSERT_GE(pid, 0);
+        if (pid == 0) {
+            if (!refuse(row.call)) ::_exit(not_here);
+            const auto made = confine({.writable = {store_.path}});
+            const auto expected =
+                fmt::format("the self-test of the sandbox: {}: Operation not permitted", row.detail);
+            const bool named =
+                !made && made.error().fault == Fault::SANDBOX && made.error().detail == expected;
+            if (!named) std::cerr << (made ? "confined" : made.error().text()) << '\n';
+            ::_exit(named ? kept : broken);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status)) << row.what << ": signal " << WTERMSIG(status);
+        if (WEXITSTATUS(status) == not_here) GTEST_SKIP() << "no filter on system calls here";
+        EXPECT_EQ(WEXITSTATUS(status), kept) << row.what;
+    }
+}
+#endif
+TEST_F(SandboxTest, F81_ACallThatIsRefusedIsAnErrorAndOneOfALaterKernelDoesNotExist) {
+    inside(Needs::calls, [] {
+        for (const long known :
+             {SYS_ptrace, SYS_bpf, SYS_io_uring_setup, SYS_keyctl, SYS_mount, SYS_unshare, SYS_setns,
+              SYS_process_vm_readv, SYS_userfaultfd, SYS_perf_event_open, SYS_kill, SYS_chroot}) {
+            if (::syscall(known, 0, 0, 0, 0, 0, 0) != -1 || errno != EPERM) return false;
+        }
+        for (long later = SYS_set_mempolicy_home_node + 1; later < SYS_set_mempolicy_home_node + 200;
+             ++later) {
+            if (::syscall(later, 0, 0, 0, 0, 0, 0) != -1 || errno != ENOSYS) return false;
+        }
+        return ::syscall(SYS_clone3, nullptr, 0) == -1 && errno == ENOSYS;  // the C library takes clone then
     });
 }
 TEST_F(SandboxTest, AStoreThatIsNotThereIsNamed) {

@@ -1,13 +1,15 @@
 # Promise: a link process and the console run without privileges from their start on (no new privileges, no capability, a
 # filter on system calls, no core dump), also when tserver is started by root, and a link works in there: it enrols, writes
-# its store, and enrols again.
+# its store, and enrols again. The self-test at the start names what does not work inside, a handshake too, and nobody is killed
+# for it (F81; the rest of it: src/os/sandbox_test.cpp).
 # Could break: a step of the sandbox left out, or done before there is something to confine; a system call or a file that
 # only an unusual moment needs.
+import errno
 import pathlib
 import re
 import unittest
 
-from harness import Site, exchange, wait_for
+from harness import PROGRAMS, Site, exchange, wait_for
 
 
 def facts(pid):
@@ -38,6 +40,17 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(core_limit(pid), ("0", "0"))
         with self.site.application(1) as application:
             self.assertEqual(exchange(application, b"inside"), b"inside")
+
+    @unittest.skipUnless((PROGRAMS / "failing_call.so").exists(), "no library that makes calls fail in this build")
+    def test_F81_a_handshake_that_works_outside_and_not_inside_is_named(self):
+        self.site.start_cluster()
+        outside = 4  # calls of the handshake before the sandbox: two flights of either end
+        self.site.start_tserver(LD_PRELOAD=str(PROGRAMS / "failing_call.so"),
+                                TSERVER_FAIL=f"tserver-link:SSL_do_handshake:{errno.EPERM}:{outside + 1}:for-good")
+        self.assertEqual(self.site.called("SANDBOX", 20), "SANDBOX")
+        reason = self.site.link()["reason"]
+        self.assertRegex(reason["detail"], "^the self-test of the sandbox: TLS handshake")
+        self.assertNotIn("signal", self.site.log())
 
     def test_key_memory_is_locked(self):
         self.site.start_cluster()

@@ -82,6 +82,7 @@ FAILING(int, accept4, (int fd, sockaddr* from, socklen_t* length, int flags), (f
 FAILING(int, socketpair, (int domain, int type, int protocol, int* ends), (domain, type, protocol, ends))
 FAILING(int, epoll_create1, (int flags), (flags))
 FAILING(int, epoll_ctl, (int fd, int operation, int of, epoll_event* event), (fd, operation, of, event))
+FAILING(int, SSL_do_handshake, (void* session), (session))
 FAILING(int, eventfd, (unsigned value, int flags), (value, flags))
 
 extern "C" int openat(int at, const char* path, int flags, ...) {
