@@ -5,7 +5,7 @@ set(TSERVER_LAYERS
     "log:base"
     "os:base"
     "crypto:base"
-    "config:base"
+    "config:base os"
     "trust:base crypto"
     "store:base os crypto"
     "net:base log os crypto"

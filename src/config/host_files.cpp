@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "config/values.hpp"
+#include "os/refusal.hpp"
 
 namespace tserver::config {
 namespace {
@@ -39,7 +40,11 @@ struct Content {
 Result<Content> read_whole(const std::string& path, std::size_t limit, Fault fault) {
     // O_NONBLOCK: a FIFO in the file's place must not hang the reload.
     const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
-    if (file.fd < 0) return fail(fault, fmt::format("cannot open {}: {}", escape(path), reason(errno)));
+    if (file.fd < 0) {
+        const int error = errno;
+        return fail(fault, fmt::format("cannot open {}: {}{}", escape(path), reason(error),
+                                       os::why_refused(path, error, os::Wanted::to_read)));
+    }
     Content content;
     if (::fstat(file.fd, &content.status) != 0)
         return fail(fault, fmt::format("cannot look at {}: {}", escape(path), reason(errno)));
@@ -131,12 +136,27 @@ Result<void> check_store_path(const std::filesystem::path& path) {
     const int error = errno;
     if (error != ENOENT) {
         return fail(Fault::CONFIG_VALUE,
-                    fmt::format("cannot look at {}: {}", escape(path.string()), reason(error)));
+                    fmt::format("cannot look at {}: {}{}", escape(path.string()), reason(error),
+                                os::why_refused(path.string(), error, os::Wanted::to_write)));
     }
     const auto bare = path.has_filename() ? path : path.parent_path();
     if (::stat(bare.parent_path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
         return fail(Fault::CONFIG_VALUE,
-                    fmt::format("neither {} nor the directory above it is there", escape(path.string())));
+                    fmt::format("neither {} nor the directory above it is there{}", escape(path.string()),
+                                os::why_refused(path.string(), ENOENT, os::Wanted::to_write)));
+    }
+    return {};
+}
+
+Result<void> check_log_path(const std::filesystem::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+        return fail(Fault::CONFIG_VALUE, fmt::format("{} is a directory", escape(path.string())));
+    const auto above = path.parent_path();
+    if (::stat(above.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return fail(Fault::CONFIG_VALUE,
+                    fmt::format("the directory {} is not there{}", escape(above.string()),
+                                os::why_refused(above.string(), ENOENT, os::Wanted::to_write)));
     }
     return {};
 }

@@ -29,6 +29,9 @@ Result<Passphrase> read_passphrase(std::string_view source);
 /// @return STORE_MODE, CONFIG_VALUE
 Result<void> check_store_path(const std::filesystem::path& path);
 
+/// The log file may be missing, its directory not.  @return CONFIG_VALUE
+Result<void> check_log_path(const std::filesystem::path& path);
+
 struct TextFile {
     std::string text;          ///< may hold secrets: wipe it
     bool others_read = false;  ///< anybody on this host can

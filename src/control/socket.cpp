@@ -15,6 +15,7 @@
 #include "base/secret.hpp"
 #include "control/status.hpp"
 #include "net/octets.hpp"
+#include "os/refusal.hpp"
 
 namespace tserver::control {
 
@@ -49,7 +50,7 @@ Result<os::Lock> lock_beside(const std::string& path) {
     const auto name = path + ".lock";
     for (;;) {
         os::Fd file{::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
-        if (!file) return os::failed(name, errno, Fault::PERMISSION);
+        if (!file) return os::refused_path(name, errno, Fault::PERMISSION);
         struct stat ours {};
         struct stat named {};
         ::fstat(file.get(), &ours);
@@ -150,7 +151,7 @@ Result<SocketFile> SocketFile::open(const std::string& path) {
     if (!socket) return os::failed("socket", errno);
     // The mode of the socket becomes the mode of its file (unix(7)): there is no moment with a wider one.
     if (::fchmod(socket.get(), 0600) != 0 || ::bind(socket.get(), raw(address), sizeof address) != 0)
-        return os::failed(path, errno, Fault::CONTROL_IN_USE);
+        return os::refused_path(path, errno, Fault::CONTROL_IN_USE);
     struct stat made {};
     if (::lstat(path.c_str(), &made) != 0) return os::failed(path, errno, Fault::CONTROL_IN_USE);
     SocketFile out{path, std::move(lock), std::move(socket), made.st_dev, made.st_ino};

@@ -13,6 +13,7 @@
 
 #include "os/io.hpp"
 #include "os/process.hpp"
+#include "os/refusal.hpp"
 
 namespace tserver::os {
 namespace {
@@ -165,7 +166,7 @@ private:
         if (error == ENOSPC || error == EDQUOT)
             return fail(Fault::DISK_FULL,
                         fmt::format("{}: {}, {} KiB free", full(path), reason(error), free_space() / 1024));
-        return failed(full(path), error, Fault::STORE_IO);
+        return refused_path(full(path), error, Fault::STORE_IO);
     }
 
     std::string root_;
@@ -174,7 +175,7 @@ private:
 };
 
 /// The single quotes of a shell.
-std::string quoted(std::string_view path) {
+std::string shell_quoted(std::string_view path) {
     std::string out = "'";
     for (const char c : path) out += c == '\'' ? std::string{"'\\''"} : std::string{c};
     return out + "'";
@@ -188,10 +189,10 @@ Result<void> check_below(Tree& tree, const std::string& path, unsigned owner, De
     if (about.uid != owner)
         return fail(Fault::STORE_MODE,
                     fmt::format("{} belongs to {}: chown -R {} {}", where, user_name(about.uid),
-                                user_name(owner), quoted(tree.root())));
+                                user_name(owner), shell_quoted(tree.root())));
     if ((about.mode & 077U) != 0)
-        return fail(Fault::STORE_MODE,
-                    fmt::format("{} has mode {:04o}: chmod -R go= {}", where, about.mode, quoted(where)));
+        return fail(Fault::STORE_MODE, fmt::format("{} has mode {:04o}: chmod -R go= {}", where, about.mode,
+                                                   shell_quoted(where)));
     if (!about.directory || depth == Depth::itself) return {};
     TRY(names, tree.list(path));
     for (const auto& name : names) {
@@ -208,11 +209,11 @@ Result<void> check_below(Tree& tree, const std::string& path, unsigned owner, De
 Result<std::unique_ptr<Tree>> open_tree(const std::string& path, Access access) {
     if (access == Access::read_write && ::mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST &&
         errno != ENOENT)
-        return failed(path, errno, Fault::STORE_IO);
+        return refused_path(path, errno, Fault::STORE_IO);
     Fd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory)
-        return failed(path, errno,
-                      errno == ENOENT || errno == ENOTDIR ? Fault::STORE_MISSING : Fault::STORE_IO);
+        return refused_path(path, errno,
+                            errno == ENOENT || errno == ENOTDIR ? Fault::STORE_MISSING : Fault::STORE_IO);
     struct stat about {};
     if (::fstat(directory.get(), &about) != 0) return failed(path, errno, Fault::STORE_IO);
     // A reader finds out by itself what it may read; what a stranger writes, the owner could not read any
@@ -222,12 +223,12 @@ Result<std::unique_ptr<Tree>> open_tree(const std::string& path, Access access) 
         const auto owner = user_name(about.st_uid);
         return fail(Fault::STORE_MODE,
                     fmt::format("{} belongs to {} and this runs as {}: run it as {}, or chown -R {} {}", path,
-                                owner, user_name(self), owner, user_name(self), quoted(path)));
+                                owner, user_name(self), owner, user_name(self), shell_quoted(path)));
     }
     if ((about.st_mode & 022U) != 0)
         return fail(Fault::STORE_MODE,
                     fmt::format("{} has mode {:04o}, others can write to it: chmod go-w {}", path,
-                                about.st_mode & 07777U, quoted(path)));
+                                about.st_mode & 07777U, shell_quoted(path)));
     return std::make_unique<DiskTree>(path, std::move(directory), about.st_uid);
 }
 
