@@ -7,6 +7,7 @@ install(TARGETS tserverctl DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES packaging/systemd/tserver.service packaging/systemd/tserver-console.service DESTINATION lib/systemd/system)
 install(FILES packaging/systemd/tserver.sysusers DESTINATION lib/sysusers.d RENAME tserver.conf)
 install(FILES packaging/tserver.conf DESTINATION /etc/tserver PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ)
+install(FILES packaging/logrotate DESTINATION /etc/logrotate.d RENAME tserver)
 install(FILES packaging/completion/tserverctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES packaging/debian/copyright README.md doc/options.md doc/install.md doc/openapi.yaml
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/tserver)

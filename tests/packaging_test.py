@@ -62,6 +62,39 @@ class Units(unittest.TestCase):
                 self.assertRegex(text, r"\nWatchdogSec=\d+\n")
                 self.assertNotRegex(text, r"\nUser=root\n")
 
+    def test_F82_the_unit_lets_tserver_use_what_options_and_example_name(self):
+        unit = (PACKAGING / "systemd/tserver.service").read_text()
+        console = (PACKAGING / "systemd/tserver-console.service").read_text()
+        example = (PACKAGING / "tserver.conf").read_text()
+        writable = [pathlib.PurePath(base, name) for kind, base in
+                    (("State", "/var/lib"), ("Runtime", "/run"), ("Logs", "/var/log"))
+                    for name in re.findall(rf"(?m)^{kind}Directory=(\S+)$", unit)]
+        self.assertEqual(len(writable), 3)
+        options = {o["name"]: o for o in json.loads(subprocess.run(
+            [BIN / "tserverctl", "--json", "config", "explain"], capture_output=True, text=True, check=True).stdout)["options"]}
+        written = [re.search(r"(?m)^tls-cert-path = (\S+)$", example)[1], options["control-socket"]["default"],
+                   *(options[name]["example"] for name in ("tls-cert-path", "control-socket", "log-file"))]
+        for path in map(pathlib.PurePath, written):
+            with self.subTest(path):
+                self.assertTrue(any(path.is_relative_to(directory) for directory in writable), f"not among {writable}")
+        config = re.search(r"(?m)^ExecStart=\S+ --config (\S+)$", unit)[1]
+        hidden = re.findall(r"(?m)^(?:Inaccessible|TemporaryFileSystem)\w*=(.*)$", unit)
+        self.assertEqual(hidden, [])
+        self.assertTrue(config.startswith("/etc/"))
+        self.assertNotRegex(" ".join([config, *written]), r"(^| )/(home|root|tmp|var/tmp|run/user)/")
+        # The console gets to the control socket: the same user, and nothing hides the directory from it.
+        hidden = re.search(r"(?m)^InaccessiblePaths=(.*)$", console)[1].replace("-/", "/").split()
+        socket = pathlib.PurePath(options["control-socket"]["default"])
+        self.assertFalse([h for h in hidden if socket.is_relative_to(h)])
+        for text in (unit, console):
+            self.assertIn("\nUser=tserver\n", text)
+            self.assertRegex(text, r"\nRestrictAddressFamilies=.*\bAF_UNIX\b")
+
+    def test_F81_the_units_filter_answers_with_an_error(self):
+        for unit in UNITS:
+            self.assertIn("\nSystemCallFilter=", unit.read_text(), unit.name)
+            self.assertRegex(unit.read_text(), r"\nSystemCallErrorNumber=E(PERM|NOSYS)\n", unit.name)
+
     def test_the_passphrase_comes_as_a_credential_that_the_example_names(self):
         unit = (PACKAGING / "systemd/tserver.service").read_text()
         name = re.search(r"\nLoadCredential=([\w-]+):/etc/tserver/\1\n", unit)

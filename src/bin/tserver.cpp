@@ -62,10 +62,12 @@ int main(int argc, char** argv) {
     os::end_when_memory_is_gone("tserver");
     crypto::fail_as_new_does();
     CLI::App app{
-        "tserver: CTI links to Cisco UCM over mutual TLS. Runs in the foreground, logs to standard error."};
+        "tserver: CTI links to Cisco UCM over mutual TLS. Runs in the foreground, logs to standard error or "
+        "to log-file."};
     app.footer(
         "Example: tserver --config /etc/tserver/tserver.conf\n"
-        "SIGHUP reads the file again, SIGTERM stops. Exit: 0 stopped, 2 configuration refused, 44 no memory "
+        "SIGHUP reads the file again, SIGUSR1 opens the log file anew, SIGTERM stops. Exit: 0 stopped, 2 "
+        "configuration refused, 44 no memory "
         "left, 1 anything "
         "else.");
     std::string file;

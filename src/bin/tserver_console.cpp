@@ -6,7 +6,9 @@
 #include <csignal>
 #include <cstdio>
 
+#include "console/port.hpp"
 #include "console/server.hpp"
+#include "control/blocking.hpp"
 #include "crypto/memory.hpp"
 #include "net/tcp.hpp"
 #include "os/notify.hpp"
@@ -41,14 +43,16 @@ Result<void> serve(const Wanted& wanted) {
     CHECK(os::keep_memory_private());
     TRY(endpoint, Endpoint::parse(wanted.listen));
     TRY(address, net::Address::literal(endpoint));
-    TRY(listener, net::listen(address, 64));
-    TRY(confined, os::confine({}));
+    const auto low = endpoint.port < 1024 ? os::LowPorts::yes : os::LowPorts::no;
+    TRY(confined, os::confine({.writable = {}, .low_ports = low}));
     net::Loop loop;
-    console::Source source{loop, wanted.control};
     const auto notify = os::Notify::from_environment();
+    const net::Job watchdog{feed_watchdog(loop, notify)};
+    TRY(listener,
+        control::result_of(loop, console::listen_when_free(loop, {address, wanted.control}, notify)));
+    console::Source source{loop, wanted.control};
     const auto at = net::local_address(listener.get()).str();
     const console::Server server{loop, std::move(listener), source, wanted.hosts};
-    const net::Job watchdog{feed_watchdog(loop, notify)};
     notify.ready("http://" + at);
     fmt::print("http://{}\n", at);
     fmt::print(stderr, "tserver-console serves http://{}{}{}\n", at,
@@ -68,7 +72,9 @@ int main(int argc, char** argv) {
     CLI::App app{"tserver-console: status, events and metrics of tserver over HTTP; reads only."};
     app.footer(
         "Example: tserver-console --listen 127.0.0.1:9748\n"
-        "There is no login: whoever can connect can read. Exit: 1 when it cannot serve.");
+        "There is no login: whoever can connect can read. A port that is taken is waited for, and tserver's "
+        "status says so. "
+        "Exit: 1 when it cannot serve.");
     Wanted wanted;
     app.add_option("--control", wanted.control, "control socket of tserver")->capture_default_str();
     app.add_option("--listen", wanted.listen, "address and port")->capture_default_str();

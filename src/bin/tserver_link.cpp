@@ -1,4 +1,5 @@
 // tserver-link: one link, started by tserver and never by hand.
+#include <fcntl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "crypto/memory.hpp"
 #include "link/process.hpp"
 #include "net/worker.hpp"
+#include "os/hand_over.hpp"
 #include "os/process.hpp"
 
 namespace {
@@ -25,6 +27,17 @@ os::Fd termination_signal() {
     std::signal(SIGHUP, SIG_IGN);
     std::signal(SIGPIPE, SIG_IGN);
     return os::Fd{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+}
+
+/// The log goes where tserver says, from its next line on.
+net::Task<void> follow_log(net::Loop& loop, log::Log& log, int socket) {
+    for (;;) {
+        co_await net::readable(loop, socket);
+        const auto file = os::take_over(socket);
+        if (!file || !*file) co_return;
+        ::dup2((*file)->get(), STDERR_FILENO);
+        log.set_journal(os::journal_reads_stderr());
+    }
 }
 
 net::Task<int> terminated(net::Loop& loop, int signals) {
@@ -50,6 +63,8 @@ int main(int argc, char** argv) {
         return 0;
     }
     auto channel = control::inherited_channel();
+    const os::Fd log_socket{
+        ::fcntl(control::log_descriptor, F_SETFD, FD_CLOEXEC) == 0 ? control::log_descriptor : -1};
     if (!channel) {
         std::fputs("tserver-link is started by tserver, one for each link: run tserver --config FILE\n",
                    stderr);
@@ -66,6 +81,7 @@ int main(int argc, char** argv) {
     {
         net::Loop loop;
         link::Process process{loop, *std::move(channel), log, argc > 1 ? argv[1] : "?", started};
+        const net::Job log_file{log_socket ? net::Job{follow_log(loop, log, log_socket.get())} : net::Job{}};
         const net::Job living{live(loop, process, signals.get(), code)};
         loop.run();
     }

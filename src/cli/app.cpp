@@ -80,12 +80,18 @@ private:
     }
 
     void add_status() {
-        auto* status = command(
-            app_, "status", "What every link does, and what to do where one does not",
-            "Example: tserverctl status --watch\n"
-            "Exit: 0 every link carries traffic, 1 some do not, 2 none does or tserver does not answer.",
-            [this] { return watch_ ? watch_status(terms_) : cli::status(terms_); });
-        status->add_flag("--watch,-w", watch_, "stay, and show every change");
+        auto* status = command(app_, "status", "What every link does, and what to do where one does not",
+                               "Example: tserverctl status --watch\n"
+                               "Exit: 0 every link carries traffic, 1 some do not (with --check also: "
+                               "something else is degraded, as a "
+                               "console without its port), 2 none does or tserver does not answer.",
+                               [this] {
+                                   if (check_) return check_status(terms_);
+                                   return watch_ ? watch_status(terms_) : cli::status(terms_);
+                               });
+        auto* watch = status->add_flag("--watch,-w", watch_, "stay, and show every change");
+        status->add_flag("--check", check_, "only what is not well, a line each: for monitoring")
+            ->excludes(watch);
     }
 
     void add_events() {
@@ -364,6 +370,7 @@ private:
     Terms terms_;
     Action action_;
     bool watch_ = false;
+    bool check_ = false;
     bool markdown_ = false;
     bool replace_ = false;
     std::string file_;

@@ -87,20 +87,38 @@ int say_error(const Terms& terms, const Error& error) {
     return row(error.fault).exit_code;
 }
 
-int status(const Terms& terms) {
+namespace {
+
+/// Prints the status as JSON, or as `text` has it.
+/// @return nothing when there is none: that is said
+std::optional<control::Status> say_status(const Terms& terms,
+                                          const std::function<std::string(const control::Status&)>& text) {
     auto daemon = Daemon::connect(terms.control);
     auto value = daemon ? daemon->status_json() : tl::unexpected<Error>(daemon.error());
-    const auto status = value ? control::status_from_json(*value) : tl::unexpected<Error>(value.error());
+    auto status = value ? control::status_from_json(*value) : tl::unexpected<Error>(value.error());
     if (!status) {
         say_error(terms, status.error());
-        return 2;
+        return std::nullopt;
     }
     if (terms.json) {
         print(terms, *value);
     } else {
-        terms.out << status_text(*status, wall_now(), terms.colour);
+        terms.out << text(*status);
     }
-    return status_exit_code(*status);
+    return *std::move(status);
+}
+
+}  // namespace
+
+int status(const Terms& terms) {
+    const auto said =
+        say_status(terms, [&](const auto& status) { return status_text(status, wall_now(), terms.colour); });
+    return said ? status_exit_code(*said) : 2;
+}
+
+int check_status(const Terms& terms) {
+    const auto said = say_status(terms, check_text);
+    return said ? check_exit_code(*said) : 2;
 }
 
 int watch_status(const Terms& terms) {

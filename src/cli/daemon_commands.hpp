@@ -32,6 +32,8 @@ void print(const Terms& terms, const boost::json::value& value);
 
 /// @return 0 every link carries traffic, 1 some, 2 none, or tserver does not answer
 int status(const Terms& terms);
+/// @return the same, and 1 when something beside the links is degraded
+int check_status(const Terms& terms);
 /// Until interrupted: redraws in place on a terminal, otherwise writes the status anew when it changes.
 int watch_status(const Terms& terms);
 

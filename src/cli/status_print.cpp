@@ -157,6 +157,8 @@ std::string notices(const control::Status& status, Instant now, Colour colour) {
         out += fmt::format("{} tserver: takes effect after a restart: {}\n", painted("!", "\x1b[33m", colour),
                            joined(status.pending_restart));
     }
+    for (const auto& note : status.notes)
+        out += fmt::format("{} tserver: {}\n", painted("!", "\x1b[33m", colour), escape(note, 400));
     return out.empty() ? out : '\n' + out;
 }
 
@@ -203,6 +205,24 @@ std::string status_text(const control::Status& status, Instant now, Colour colou
         if (!carries(link.state)) out += trouble(link, colour);
     }
     return out + notices(status, now, colour) + last_line(status);
+}
+
+std::string check_text(const control::Status& status) {
+    std::string out;
+    for (const auto& link : status.links) {
+        if (carries(link.state)) continue;
+        out += fmt::format("{} is {}", escape(link.name, 40), text(link.state));
+        if (link.reason)
+            out += fmt::format(": {}: {}", id(link.reason->fault), escape(link.reason->detail, 300));
+        out += '\n';
+    }
+    for (const auto& note : status.notes) out += fmt::format("tserver: {}\n", escape(note, 400));
+    if (!out.empty()) return out;
+    return fmt::format("{} link{}, all well\n", status.links.size(), status.links.size() == 1 ? "" : "s");
+}
+
+int check_exit_code(const control::Status& status) {
+    return std::max(status_exit_code(status), status.notes.empty() ? 0 : 1);
 }
 
 int status_exit_code(const control::Status& status) {

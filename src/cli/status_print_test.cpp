@@ -129,6 +129,27 @@ TEST(StatusExitCode, CountsLinksInClearAsUp) {
     EXPECT_EQ(code({LinkState::stopped, LinkState::waiting}), 2);
 }
 
+TEST(StatusCheck, F100_NamesWhatIsNotWellAndFailsForIt) {
+    control::Status status{"0.1.0", 1, {link("a", LinkState::up), link("b", LinkState::plain)}, {}};
+    EXPECT_EQ(check_text(status), "2 links, all well\n");
+    EXPECT_EQ(check_exit_code(status), 0);
+
+    status.notes = {"tserver-console cannot serve: \x1b[2J"};
+    EXPECT_EQ(check_text(status), "tserver: tserver-console cannot serve: \\x1b[2J\n");
+    EXPECT_EQ(check_exit_code(status), 1);
+    EXPECT_EQ(status_exit_code(status), 0) << "every link carries traffic";
+    EXPECT_THAT(status_text(status, now, Colour::off),
+                HasSubstr("! tserver: tserver-console cannot serve: \\x1b[2J\n"));
+
+    status.links[1].state = LinkState::waiting;
+    status.links[1].reason = control::Reason{Fault::CTI_REFUSED, "10.1.1.5:2748"};
+    EXPECT_THAT(check_text(status),
+                testing::StartsWith("b is waiting: CTI_REFUSED: 10.1.1.5:2748\ntserver: "));
+    EXPECT_EQ(check_exit_code(status), 1);
+    status.links[0].state = LinkState::stopped;
+    EXPECT_EQ(check_exit_code(status), 2);
+}
+
 TEST(Shown, DurationsAndCountsAreShort) {
     using namespace std::chrono_literals;
     EXPECT_EQ(duration_text(59s), "59s");

@@ -84,6 +84,10 @@ public:
         if (const auto* e = entry(shared_, "tls-cert-path"); e != nullptr && !common_.store.empty()) {
             if (auto good = check_store_path(common_.store); !good) host_problem(*e, good.error());
         }
+        const auto& log_file = config_.daemon.log_file;
+        if (const auto* e = entry(section(daemon_section), "log-file"); e != nullptr && !log_file.empty()) {
+            if (auto good = check_log_path(log_file); !good) host_problem(*e, good.error());
+        }
         const auto* e = entry(shared_, "password-file");
         if (e == nullptr || common_.password_file.empty() || common_.passphrase) return;
         if (purpose == Purpose::checking && e->value.starts_with(credential_prefix) &&

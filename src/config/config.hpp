@@ -25,6 +25,7 @@ enum class LogLevel : std::uint8_t { alarm, standard, interaction, trace, debug 
 struct DaemonConfig {
     LogLevel log_level = LogLevel::standard;
     std::filesystem::path control_socket{"/run/tserver/control"};
+    std::filesystem::path log_file;  ///< empty: standard error
 
     bool operator==(const DaemonConfig&) const = default;
 };

@@ -65,6 +65,10 @@ constexpr std::array table{
                         if (t.size() > 107) return fail(Fault::CONFIG_VALUE, "the path of a socket has at most 107 octets");
                         return store(d.control_socket, read_path(t)); },
                     [](const DaemonConfig& d) -> Text { return d.control_socket.string(); }}},
+    Option{Where::daemon, "log-file", "absolute path", "", Takes::at_once, Shown::in_full, ForTls::not_needed, "/var/log/tserver/tserver.log",
+           "File that the log is written to, instead of standard error (the journal). A file that was renamed or removed is made anew within a second, and at once with SIGUSR1: no line is lost to a rotation. While it cannot be opened the log stays where it was, and the status says so.",
+           ToDaemon{[](DaemonConfig& d, In t) { return store(d.log_file, read_path(t)); },
+                    [](const DaemonConfig& d) { return some(d.log_file.string()); }}},
 
     Option{Where::shared, "password", "passphrase", "", Takes::restart, Shown::as_stars, ForTls::needed, "correct horse battery staple",
            "Passphrase of the encrypted store, its octets used as given. Any character may be in it; put the whole value in double quotes to keep blanks at its ends, or if it begins and ends with a double quote.",

@@ -12,14 +12,17 @@ namespace {
 
 constexpr std::size_t chunk = std::size_t{16} * 1024;
 
-}  // namespace
-
-Result<std::pair<os::Fd, os::Fd>> channel_pair() {
+Result<std::pair<os::Fd, os::Fd>> pair_of(int kind) {
     std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    if (::socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
         return os::failed("socketpair", errno);
     return std::pair{os::Fd{ends[0]}, os::Fd{ends[1]}};
 }
+
+}  // namespace
+
+Result<std::pair<os::Fd, os::Fd>> channel_pair() { return pair_of(SOCK_STREAM); }
+Result<std::pair<os::Fd, os::Fd>> log_pair() { return pair_of(SOCK_SEQPACKET); }
 
 Result<os::Fd> inherited_channel() {
     int type = 0;

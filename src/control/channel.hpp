@@ -15,10 +15,15 @@
 namespace tserver::control {
 
 inline constexpr int channel_descriptor = 3;  ///< of the link process's end
+/// Here tserver hands the link process a new standard error whenever the log file is another one
+/// (os/hand_over.hpp).
+inline constexpr int log_descriptor = 4;
 
 /// Both ends, non-blocking and closed on exec. Give the second to the child as channel_descriptor.
 /// @return OUT_OF_RESOURCES
 Result<std::pair<os::Fd, os::Fd>> channel_pair();
+/// The same of message sockets, for log_descriptor.
+Result<std::pair<os::Fd, os::Fd>> log_pair();
 /// In the link process: descriptor 3, if it is a stream socket.  @return CONTROL_PROTOCOL (started by hand)
 Result<os::Fd> inherited_channel();
 

@@ -391,6 +391,7 @@ json::object to_json(const Status& status, Instant now) {
             {"generation", status.generation},
             {"pending_restart", texts(status.pending_restart)},
             {"events", json::object{{"run", status.events.run}, {"last", status.events.last}}},
+            {"notes", texts(status.notes)},
             {"links", std::move(links)}};
 }
 
@@ -434,6 +435,7 @@ Result<Status> status_from_json(const json::value& value) {
     fields.number("generation", out.generation);
     fields.texts("pending_restart", out.pending_restart);
     fields.nested("events", out.events, read_cursor);
+    if (!fields.null("notes")) fields.texts("notes", out.notes);  // an older tserver has none
     Result<void> read;
     fields.each("links", [&](const json::value& element) {
         auto link = link_status_from_json(element);

@@ -150,6 +150,7 @@ struct Status {
     std::vector<LinkStatus> links;
     std::vector<std::string> pending_restart;  ///< of the daemon's own options
     EventCursor events{};                      ///< follow the events from here
+    std::vector<std::string> notes{};          ///< what is degraded beside the links, one clause each
     bool operator==(const Status&) const = default;
 };
 

@@ -58,7 +58,7 @@ TEST(StatusJson, KeepsALinkThatHasNothingYet) {
 }
 
 TEST(StatusJson, KeepsAWholeStatus) {
-    const Status before{"0.1.0", 7, {full(), {}}, {"control-socket"}, {"cafe", 42}};
+    const Status before{"0.1.0", 7, {full(), {}}, {"control-socket"}, {"cafe", 42}, {"no port"}};
     const auto again = status_from_json(json::parse(json::serialize(to_json(before))));
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_EQ(*again, before);

@@ -42,6 +42,8 @@ public:
 
     [[nodiscard]] bool writes(Level level) const noexcept { return level <= setup_.most; }
     void set_level(Level most) noexcept { setup_.most = most; }
+    /// The descriptor leads somewhere else now.
+    void set_journal(bool journal) noexcept { setup_.journal = journal; }
     /// @param listener  outlives the log, or is taken back with nullptr
     void listen(Listener* listener) noexcept { listener_ = listener; }
 

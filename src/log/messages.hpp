@@ -24,6 +24,13 @@ inline constexpr Message<Text, Text> control_failed{
 inline constexpr Message<Name, Text> config_pending{
     24007, standard, "option changed, takes effect after restart", {"link", "option"}};
 inline constexpr Message<Text> control_request{24008, interaction, "control request", {"command"}};
+inline constexpr Message<Text, Failure, Text> console_degraded{
+    24009, alarm, "the console cannot serve, it tries again", {"address", "fault", "detail"}, 24010};
+inline constexpr Message<Text> console_serves{24010, standard, "the console serves", {"address"}};
+inline constexpr Message<Text, Number> log_file_opened{
+    24011, standard, "log file opened", {"path", "opening"}};
+inline constexpr Message<Text, Failure, Text> log_file_failed{
+    24012, alarm, "log file cannot be opened, it is tried again", {"path", "fault", "detail"}, 24011};
 
 // link process, as the supervisor sees it
 inline constexpr Message<Name, Number> link_process_started{

@@ -12,6 +12,8 @@ namespace tserver::supervisor {
 
 namespace {
 
+constexpr std::chrono::seconds look_at_log_file{1};
+
 class Daemon {
 public:
     Daemon(net::Loop& loop, log::Log& log, DaemonSetup setup, Signals signals)
@@ -22,6 +24,7 @@ public:
           requests_{supervisor_, log, notify_} {}
 
     void run(control::SocketFile socket) {
+        if (!supervisor_.config().daemon.log_file.empty()) supervisor_.open_log_file();
         log_.write(log::tserver_started, {TSERVER_VERSION}, {supervisor_.config().source});
         for (const auto& warning : supervisor_.config().warnings) {
             const auto text = warning.at.str() + ": " + warning.text;
@@ -31,6 +34,7 @@ public:
         supervisor_.start();
         const net::Job signals{heed_signals()};
         const net::Job watch{follow_file()};
+        const net::Job log_file{follow_log_file()};
         const net::Job watchdog{feed_watchdog()};
         notify_.ready(one_line(supervisor_.status()));
         loop_.run();
@@ -44,6 +48,8 @@ private:
                 supervisor_.reap();
             } else if (number == SIGHUP) {
                 reload();
+            } else if (number == SIGUSR1) {
+                supervisor_.open_log_file();
             } else {
                 break;
             }
@@ -63,6 +69,13 @@ private:
         for (;;) {
             co_await watch->changed();
             if (supervisor_.file_says_something_new()) reload();
+        }
+    }
+
+    net::Task<void> follow_log_file() {
+        for (;;) {
+            co_await net::sleep(loop_, look_at_log_file);
+            supervisor_.look_at_log_file();
         }
     }
 
@@ -92,7 +105,7 @@ private:
 
 Result<void> run(DaemonSetup setup, log::Log& log) {
     net::Loop loop;
-    TRY(signals, Signals::take(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}));
+    TRY(signals, Signals::take(loop, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}));
     TRY(socket, control::SocketFile::open(setup.control_socket));
     Daemon daemon{loop, log, std::move(setup), std::move(signals)};
     daemon.run(std::move(socket));

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <random>
 
 #include "base/overloaded.hpp"
 #include "config/wire.hpp"
 #include "log/messages.hpp"
+#include "os/hand_over.hpp"
 
 namespace tserver::supervisor {
 
@@ -108,9 +110,11 @@ void LinkProcess::spawn() {
 
 Result<void> LinkProcess::try_to_spawn() {
     TRY(ends, control::channel_pair());
+    TRY(log_ends, control::log_pair());
     const os::Program program{.path = around_.program,
                               .arguments = {name()},
-                              .descriptors = {{ends.second.get(), control::channel_descriptor}},
+                              .descriptors = {{ends.second.get(), control::channel_descriptor},
+                                              {log_ends.second.get(), control::log_descriptor}},
                               .environment = os::inherited_environment()};
     TRY(child, os::spawn(program));
     last_words_.reset();
@@ -118,6 +122,7 @@ Result<void> LinkProcess::try_to_spawn() {
     child_.emplace(std::move(child));
     around_.loop.add(child_->pidfd(), *this, EPOLLIN);
     channel_ = std::make_unique<control::Channel>(around_.loop, std::move(ends.first));
+    log_socket_ = std::move(log_ends.first);
     channel_->send(order());
     receiver_ = net::Job{receive()};
     around_.log.write(log::link_process_started, {name()}, {last_pid_});
@@ -136,6 +141,7 @@ void LinkProcess::forget_process() {
     child_.reset();
     receiver_ = {};
     channel_.reset();
+    log_socket_.reset();
     for (auto& [number, question] : questions_) {
         if (question->outcome) continue;
         question->outcome = fail(Fault::CHILD_DIED, ended_.text());
@@ -147,6 +153,12 @@ void LinkProcess::configure(config::LinkConfig config) {
     config_ = std::move(config);
     const bool listens = std::holds_alternative<Starting>(state_) || std::holds_alternative<Running>(state_);
     if (listens) channel_->send(order());
+}
+
+void LinkProcess::hand_over_log() {
+    // A process that does not take it has ended, or is killed for its silence.
+    if (log_socket_) [[maybe_unused]]
+        const auto done = os::hand_over(log_socket_.get(), STDERR_FILENO);
 }
 
 net::Task<void> LinkProcess::receive() {

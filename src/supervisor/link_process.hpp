@@ -48,6 +48,8 @@ public:
     [[nodiscard]] control::LinkStatus status() const;
     /// Takes the exit status if the process has ended.
     void reap();
+    /// A running process writes its log to our standard error of now.
+    void hand_over_log();
 
     // Requests to the process; each ends with its answer or at its limit.
     // @return TIMED_OUT, CHILD_DIED, STOPPED (no process runs), and what the link answers
@@ -84,6 +86,7 @@ private:
     ChildState state_{Stopped{}};
     std::optional<os::Child> child_;
     std::unique_ptr<control::Channel> channel_;
+    os::Fd log_socket_;
     net::Job receiver_;
     control::LinkStatus last_;                   ///< what this process said last; before that, what we know
     os::Ended ended_;                            ///< how the last process ended

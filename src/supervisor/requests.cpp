@@ -57,7 +57,8 @@ std::string one_line(const control::Status& status) {
 net::Task<json::object> Requests::answer(json::object request) {
     const auto command = text_in(request, "command");
     if (!command) co_return control::bad_answer(command.error());
-    const bool looks = *command == "status" || *command == "events" || *command == "history";
+    const bool looks =
+        *command == "status" || *command == "events" || *command == "history" || *command == "console";
     if (!looks) log_.write(log::control_request, {*command});
     if (*command == "status") co_return status();
     if (*command == "events") {
@@ -74,6 +75,10 @@ net::Task<json::object> Requests::answer(json::object request) {
     if (*command == "link") {
         auto done = answer_link(request);
         co_return done ? *std::move(done) : control::bad_answer(done.error());
+    }
+    if (*command == "console") {
+        auto heard = hear_console(request);
+        co_return heard ? *std::move(heard) : control::bad_answer(heard.error());
     }
     auto outcome = co_await pass_on(*command, std::move(request));
     if (!outcome) co_return control::bad_answer(outcome.error());
@@ -141,6 +146,18 @@ Result<json::object> Requests::answer_link(const json::object& request) {
     auto out = control::good_answer();
     out["state"] = json::string{text(link->status().state)};
     return out;
+}
+
+Result<json::object> Requests::hear_console(const json::object& request) {
+    TRY(address, text_in(request, "address"));
+    const auto* trouble = request.if_contains("trouble");
+    if (trouble == nullptr || trouble->is_null()) {
+        supervisor_.hear_console(address, std::nullopt);
+        return control::good_answer();
+    }
+    TRY(error, control::error_from_json(*trouble));
+    supervisor_.hear_console(address, error);
+    return control::good_answer();
 }
 
 net::Task<Result<std::string>> Requests::pass_on(std::string command, json::object request) {

@@ -10,6 +10,9 @@
 //   {"command":"enrol","link":L,"code":C}                → "text"; answered when the certificate is stored
 //   {"command":"trust_confirm","link":L,"replace":B}     → "text"
 //   {"command":"trust_refresh","link":L}                 → "text"
+//   {"command":"console","address":A,"trouble":E}        → remembered for the status
+//   (Supervisor::hear_console); E is
+//                                                          null, or {"fault","detail"}
 //
 // A file that is refused is answered with "problems" beside "error".
 #pragma once
@@ -36,6 +39,7 @@ private:
     boost::json::object answer_reload();
     [[nodiscard]] boost::json::object answer_plan(const boost::json::object& request) const;
     Result<boost::json::object> answer_link(const boost::json::object& request);
+    Result<boost::json::object> hear_console(const boost::json::object& request);
     net::Task<Result<std::string>> pass_on(std::string command, boost::json::object request);
 
     Supervisor& supervisor_;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "config/clash.hpp"
 #include "log/messages.hpp"
+#include "os/process.hpp"
 #include "store/identity_store.hpp"
 #include "supervisor/signals.hpp"
 
@@ -72,6 +73,43 @@ Supervisor::Supervisor(net::Loop& loop, log::Log& log, config::Config config, st
 }
 
 Supervisor::~Supervisor() { log_.listen(nullptr); }
+
+void Supervisor::open_log_file() {
+    const auto& wanted = config_.daemon.log_file;
+    const bool was_file = !log_file_.path().empty();
+    if (auto done = log_file_.use(wanted); !done) {
+        const auto& error = done.error();
+        notes_.set("log-file", fmt::format("the log file cannot be opened, the log stays where it was: {}",
+                                           error.detail));
+        return log_.write(log::log_file_failed, {wanted.string()}, {error.fault}, {error.detail});
+    }
+    notes_.clear("log-file");
+    if (wanted.empty() && !was_file) return;
+    log_.set_journal(os::journal_reads_stderr());
+    for (const auto& link : links_) link->hand_over_log();
+    // The number makes it another line each time: the first of a new file is never left out as a repeated
+    // one.
+    log_.write(log::log_file_opened, {wanted.empty() ? "standard error" : wanted.string()},
+               {++log_openings_});
+}
+
+void Supervisor::look_at_log_file() {
+    if (config_.daemon.log_file != log_file_.path() || !log_file_.in_place()) open_log_file();
+}
+
+void Supervisor::hear_console(std::string_view address, const std::optional<Error>& trouble) {
+    const bool known = notes_.has("console");
+    if (!trouble) {
+        notes_.clear("console");
+        if (known) log_.write(log::console_serves, {address});
+        return;
+    }
+    notes_.set("console",
+               fmt::format("tserver-console cannot serve http://{}: {}: {}", escape(address, 80),
+                           id(trouble->fault), trouble->detail),
+               Steady::now() + console_word_holds);
+    if (!known) log_.write(log::console_degraded, {address}, {trouble->fault}, {trouble->detail});
+}
 
 void Supervisor::start() {
     for (const auto& link : links_) link->tell(Start{});
@@ -142,6 +180,7 @@ void Supervisor::apply(const config::Plan& plan) {
     }
     if (!in_exchange_.empty() && !exchanging_.running()) exchanging_ = net::Job{exchange()};
     config_ = plan.after;
+    if (config_.daemon.log_file != log_file_.path()) open_log_file();
     pending_ = plan;
     ++generation_;
     for (const auto& change : plan.changes) {
@@ -177,7 +216,8 @@ Result<LinkProcess*> Supervisor::link(std::string_view name) {
 }
 
 control::Status Supervisor::status() const {
-    control::Status out{TSERVER_VERSION, generation_, {}, pending_.pending(""), events_.cursor()};
+    control::Status out{TSERVER_VERSION,      generation_,      {},
+                        pending_.pending(""), events_.cursor(), notes_.texts()};
     for (const auto& link : links_) {
         out.links.push_back(link->status());
         out.links.back().pending_restart = pending_.pending(link->name());

@@ -13,6 +13,8 @@
 #include "control/recorder.hpp"
 #include "log/log.hpp"
 #include "supervisor/link_process.hpp"
+#include "supervisor/log_file.hpp"
+#include "supervisor/notes.hpp"
 
 namespace tserver::supervisor {
 
@@ -47,6 +49,17 @@ public:
     /// Takes the exit status of every child that has ended, and of orphans as process 1.
     void reap();
 
+    /// Opens the log file anew, as SIGUSR1 asks for; the link processes get it too. What cannot be opened is
+    /// a note in the status and tried again by look_at_log_file().
+    void open_log_file();
+    /// The same, if the file was renamed or removed, or could not be opened before.
+    void look_at_log_file();
+
+    /// What tserver-console says of itself: its address, and why it cannot serve there. It says so again
+    /// while that is so.
+    void hear_console(std::string_view address, const std::optional<Error>& trouble);
+    static constexpr std::chrono::seconds console_word_holds{15};
+
 private:
     [[nodiscard]] bool clashes_with_a_running_link(const config::LinkConfig& wanted) const;
     void apply(const config::Plan& plan);
@@ -55,6 +68,9 @@ private:
 
     net::Loop& loop_;
     log::Log& log_;
+    LogFile log_file_;
+    unsigned log_openings_ = 0;
+    Notes notes_;
     control::Recorder recorder_;
     control::EventLog events_;
     Surroundings around_;

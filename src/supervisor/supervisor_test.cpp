@@ -219,6 +219,22 @@ TEST_F(RequestsTest, AnswersStatusReloadAndPlan) {
     EXPECT_FALSE(refused.at("problems").as_array().empty());
 }
 
+TEST_F(RequestsTest, F100_AConsoleWithoutItsPortIsANoteUntilItServes) {
+    const json::object trouble{{"fault", "PORT_IN_USE"}, {"detail", "127.0.0.1:9748: in use"}};
+    const auto notes = [&] { return json::serialize(ask({{"command", "status"}}).at("status").at("notes")); };
+    EXPECT_EQ(notes(), "[]");
+    EXPECT_EQ(ask({{"command", "console"}, {"address", "127.0.0.1:9748"}, {"trouble", trouble}}).at("ok"),
+              true);
+    EXPECT_EQ(
+        notes(),
+        "[\"tserver-console cannot serve http://127.0.0.1:9748: PORT_IN_USE: 127.0.0.1:9748: in use\"]");
+    EXPECT_EQ(ask({{"command", "console"}, {"address", "127.0.0.1:9748"}, {"trouble", nullptr}}).at("ok"),
+              true);
+    EXPECT_EQ(notes(), "[]");
+    EXPECT_EQ(fault_of(ask({{"command", "console"}})), "CONTROL_PROTOCOL");
+    EXPECT_EQ(fault_of(ask({{"command", "console"}, {"address", "x"}, {"trouble", 1}})), "CONTROL_PROTOCOL");
+}
+
 TEST(FileWatch, TellsOneStoryOfAReplacedFileAndIgnoresItsNeighbours) {
     const testing_support::Scratch scratch;
     const auto& directory = scratch.path;

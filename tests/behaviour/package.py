@@ -55,7 +55,7 @@ class Package(unittest.TestCase):
         contents = self.contents()
         wanted = PROGRAMS_INSTALLED | {
             "usr/lib/systemd/system/tserver.service", "usr/lib/systemd/system/tserver-console.service",
-            "usr/lib/sysusers.d/tserver.conf", "etc/tserver/tserver.conf",
+            "usr/lib/sysusers.d/tserver.conf", "etc/tserver/tserver.conf", "etc/logrotate.d/tserver",
             "usr/share/bash-completion/completions/tserverctl",
             "usr/share/man/man8/tserver.8.gz", "usr/share/man/man8/tserverctl.8.gz",
             "usr/share/man/man8/tserver-console.8.gz", "usr/share/man/man5/tserver.conf.5.gz",
@@ -79,7 +79,7 @@ class Package(unittest.TestCase):
         self.assertIn("libc6", fields["Depends"])
         self.assertNotIn("libgtest", fields["Depends"])
         run("dpkg-deb", "-e", self.first, self.directory / "control")
-        self.assertEqual((self.directory / "control/conffiles").read_text(), "/etc/tserver/tserver.conf\n")
+        self.assertEqual((self.directory / "control/conffiles").read_text(), "/etc/tserver/tserver.conf\n/etc/logrotate.d/tserver\n")
         for script in ("postinst", "prerm", "postrm"):
             run("sh", "-n", self.directory / "control" / script)
 
