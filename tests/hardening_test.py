@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Promise: every program that is installed is position-independent, has a read-only relocation table bound at the start, no
-executable stack, and checks its stack frames and the sizes that it can know. hardening_test.py FOLDER-OF-PROGRAMS"""
+executable stack, checks its stack frames and the sizes that it can know, and cannot fork (F77). hardening_test.py FOLDER-OF-PROGRAMS"""
 import pathlib
 import subprocess
 import sys
@@ -30,6 +30,16 @@ class Hardening(unittest.TestCase):
                 needed = readelf(FOLDER / name, "--dyn-syms")
                 self.assertIn("__stack_chk_fail", needed)
         self.assertRegex(readelf(FOLDER / "tserver", "--dyn-syms"), r"__\w+_chk")
+
+    def test_F77_no_program_can_fork_or_ask_a_shell(self):
+        """A copy of a process that has run OpenSSL is never made: helpers are started by posix_spawn."""
+        copying = {"fork", "_Fork", "vfork", "forkpty", "daemon", "system", "popen", "wordexp"}
+        for name in PROGRAMS:
+            with self.subTest(name):
+                symbols = {line.split()[7].split("@")[0] for line in readelf(FOLDER / name, "--dyn-syms").splitlines()
+                           if len(line.split()) > 7}
+                self.assertIn("__stack_chk_fail", symbols)
+                self.assertEqual(symbols & copying, set())
 
 
 if __name__ == "__main__":

@@ -130,15 +130,21 @@ class Program:
         self.process.stdout.close()
 
 
+LOAD, AND, EQUAL, ANSWER = 0x20, 0x54, 0x15, 0x06  # BPF: load a word, and, jump if equal, return
+ALLOW, WITH_ERROR = 0x7FFF0000, 0x00050000
+
+
 def refuse_call(number, error):
     """For a child before it starts its program: the kernel answers this system call with the error from now on (seccomp(2),
     as a container does)."""
-    load, equal, answer = 0x20, 0x15, 0x06  # BPF: word of the call's number, jump if equal, return
-    allow, errno_answer = 0x7FFF0000, 0x00050000 | error
-    code = b"".join(struct.pack("=HBBI", *step) for step in (
-        (load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, errno_answer), (answer, 0, 0, allow)))
+    set_filter((LOAD, 0, 0, 0), (EQUAL, 0, 1, number), (ANSWER, 0, 0, WITH_ERROR | error), (ANSWER, 0, 0, ALLOW))
+
+
+def set_filter(*steps):
+    """For a child before it starts its program: this filter for its system calls, and for those of all it starts."""
+    code = b"".join(struct.pack("=HBBI", *step) for step in steps)
     octets = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("@HP", 4, ctypes.addressof(octets))
+    program = struct.pack("@HP", len(steps), ctypes.addressof(octets))
     libc = ctypes.CDLL(None, use_errno=True)
     no_new_privileges, set_seccomp, filtered = 38, 22, 2
     if libc.prctl(no_new_privileges, 1, 0, 0, 0) != 0 or libc.prctl(set_seccomp, filtered, program) != 0:
