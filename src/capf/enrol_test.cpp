@@ -149,6 +149,17 @@ TEST(Enrolment, WaitsAsLongAsRetryLaterSays) {
     EXPECT_TRUE(enrolled) << enrolled.error().text();
 }
 
+TEST(Enrolment, ARetryLaterThatSaysNoTimeGivesTheServerItsTimeAnew) {
+    for (const auto& later :
+         {say(Command::retry_later), say(Command::retry_later).add(Tag::retry_delay, Bytes(5, 1))}) {
+        Play run;
+        run.server.says(auth_request()).says(later).says(key_request());
+        run.server.says(install()[2]).says(end_session(1));
+        const auto enrolled = run.with(request());
+        EXPECT_TRUE(enrolled) << enrolled.error().text();
+    }
+}
+
 TEST(Enrolment, SucceedsThoughTheServerClosesWithoutEndSession) {
     Play run;
     auto messages = install();
@@ -205,6 +216,7 @@ TEST(Enrolment, F22_DeletesNothingWhenTheServerAsksForIt) {
     EXPECT_EQ(run.server.sent(1).command, Command::delete_certificate_response);
     EXPECT_EQ(run.server.sent(1).number(Tag::reason), 7);
     EXPECT_EQ(run.progress.code, CodeState::sent);
+    EXPECT_EQ(run.steps.back(), "END_SESSION: reason 1 (success)") << "the server may end it";
 }
 
 // --- when it ends without a certificate ---
@@ -606,6 +618,16 @@ TEST(Enrolment, KeepsACertificateThatStartsInTheFutureAndSaysByHowMuch) {
     const auto enrolled = run.with(wanted);
     ASSERT_TRUE(enrolled) << enrolled.error().text();
     EXPECT_EQ(enrolled->starts_in, std::chrono::hours{30});
+}
+
+TEST(Enrolment, SaysNothingOfACertificateThatStartsThisSecond) {
+    Play run;
+    say_all(run.server, install());
+    auto wanted = request();
+    wanted.now = [] { return certificate("keys/01-client.pem").not_before(); };
+    const auto enrolled = run.with(wanted);
+    ASSERT_TRUE(enrolled) << enrolled.error().text();
+    EXPECT_FALSE(enrolled->starts_in);
 }
 
 TEST(Enrolment, TellsItsStepsWithoutTheCode) {

@@ -298,6 +298,16 @@ TEST_F(IdentityStoreTest, RemembersUsedAndRefusedCodesApart) {
     EXPECT_TRUE(*store->was_used(b));
 }
 
+TEST_F(IdentityStoreTest, KnowsCodesThatWereRememberedWithDifferentSalts) {
+    const auto a = *AuthCode::parse("1234");
+    const auto b = *AuthCode::parse("4321");
+    for (const auto& code : {a, b}) ASSERT_TRUE(open_at(scratch.path)->remember_used(code));
+    auto store = open_at(scratch.path);
+    EXPECT_TRUE(*store->was_used(a));
+    EXPECT_TRUE(*store->was_used(b));
+    EXPECT_FALSE(*store->was_used(*AuthCode::parse("9999")));
+}
+
 TEST_F(IdentityStoreTest, AUsedCodeOutlivesTheGenerationItBought) {
     const auto code = *AuthCode::parse("1234");
     auto store = open_at(scratch.path);
