@@ -1,7 +1,10 @@
 #include "sim/cti_session.hpp"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 namespace tserver::sim {
 namespace {
@@ -12,6 +15,14 @@ constexpr std::size_t most_pending = 262'144;
 constexpr std::string_view http_banner =
     "HTTP/1.1 400 Bad Request\r\nServer: other\r\nContent-Length: 0\r\n\r\n";
 constexpr std::string_view ssh_banner = "SSH-2.0-OpenSSH_9.2\r\n";
+
+/// Every packet for the socket is dropped before TCP sees it: nothing is acknowledged, no probe answered
+/// (bpf(2)).
+void drop_every_packet(int socket) {
+    sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const sock_fprog program{1, nothing};
+    setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
 
 }  // namespace
 
@@ -101,11 +112,12 @@ void CtiSession::serve() {
         finish();
         return;
     }
+    go_deaf();
     while (true) {
         events_ = 0;
         progress_ = false;
         if (wants_input() && read_some_more() == Next::over) break;
-        if (pending() && write_some_more() == Next::over) break;
+        if (!deaf_ && pending() && write_some_more() == Next::over) break;
         if (input_ended_ && !pending() && !burst_) break;
         if (!progress_ && wait_for_more() == Next::over) break;
     }
@@ -113,10 +125,23 @@ void CtiSession::serve() {
 }
 
 bool CtiSession::wants_input() const {
-    if (input_ended_ || out_.size() - sent_ >= most_pending) return false;
+    if (input_ended_ || deaf_ || out_.size() - sent_ >= most_pending) return false;
     const auto stall = faults_.value("cti-stall");
     return !stall ||
            connection_.received < static_cast<std::uint64_t>(std::strtoll(stall->c_str(), nullptr, 10));
+}
+
+/// What was sent before is acknowledged first: repeated, it would be a sign of life.
+void CtiSession::go_deaf() {
+    const auto limit = faults_.value("cti-deaf");
+    const bool reached = limit && connection_.received >=
+                                      static_cast<std::uint64_t>(std::strtoll(limit->c_str(), nullptr, 10));
+    if (!reached || deaf_) return;
+    const auto until = Steady::now() + std::chrono::seconds{2};
+    for (int left = 1; ioctl(stream_.fd(), SIOCOUTQ, &left) == 0 && left > 0 && Steady::now() < until;)
+        pause(std::chrono::milliseconds{1}, stop_);
+    drop_every_packet(stream_.fd());
+    deaf_ = faults_.use("cti-deaf").has_value();
 }
 
 CtiSession::Next CtiSession::read_some_more() {
@@ -152,6 +177,7 @@ CtiSession::Next CtiSession::take(ByteView octets) {
         return limit &&
                connection_.received >= static_cast<std::uint64_t>(std::strtoll(limit->c_str(), nullptr, 10));
     };
+    go_deaf();
     if (reached("cti-reset-after")) return played("cti-reset-after", End::reset);
     if (reached("cti-close-after")) return played("cti-close-after", End::close);
     if (first) first_octets();

@@ -29,6 +29,7 @@ private:
     enum class Next : std::uint8_t { go_on, over };
 
     bool begin();
+    void go_deaf();
     bool handshake();
     void serve();
     Next read_some_more();
@@ -53,6 +54,7 @@ private:
     Bytes out_;
     std::size_t sent_ = 0;
     bool input_ended_ = false;
+    bool deaf_ = false;
     bool aborted_ = false;  ///< ended without further words
     bool progress_ = false;
     short events_ = 0;

@@ -131,6 +131,8 @@ constexpr std::array items{
               "closes the session after the handshake (at once, or after this time)"},
     FaultItem{"cti-no-close-notify", none, "", "ends TLS sessions by FIN alone"},
     FaultItem{"cti-stall", number, "octets", "stops reading after so many octets"},
+    FaultItem{"cti-deaf", number, "octets",
+              "hears no packet any more after so many octets received, as behind a pulled cable"},
     FaultItem{"cti-reject", choice,
               "unknown-ca|certificate-expired|bad-certificate|certificate-unknown|certificate-revoked|"
               "unsupported-certificate|handshake-failure|decrypt-error",

@@ -298,6 +298,7 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     Shortly telling{loop_, [this, from = net::peer_address(application.get())] {
                         board_.log(log::application_connected, board_.name(), {from.str()});
                     }};
+    watch_application(application.get(), config_);
     net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
     // The next application waits its turn instead of being reset.
     carrying.application_ended = [this] { listener_->hold(); };

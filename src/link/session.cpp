@@ -94,6 +94,12 @@ net::Task<Result<Session>> open_secure(net::Loop& loop, const config::LinkConfig
     co_return session;
 }
 
+void watch_application(int socket, const config::LinkConfig& config) {
+    auto limits = dead_peer(config);
+    limits.unacknowledged = std::chrono::seconds{0};
+    net::watch_for_death(socket, limits);
+}
+
 net::Task<Error> watch_idle(net::Loop& loop, Session& session) {
     for (;;) {
         const bool may_read = session.early.empty();

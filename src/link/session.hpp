@@ -26,6 +26,10 @@ net::Task<Result<Session>> open_plain(net::Loop& loop, const config::LinkConfig&
 net::Task<Result<Session>> open_secure(net::Loop& loop, const config::LinkConfig& config, Host ctimanager,
                                        const crypto::TlsContext& context, net::PeerCheck check);
 
+/// Finds an application whose host is gone, wherever `listen` lets it come from. One that does not read is
+/// not dead.
+void watch_application(int socket, const config::LinkConfig& config);
+
 /// Waits for the end of a session that no application uses. The first octets that come are kept for the
 /// application, the rest waits in the socket.
 net::Task<Error> watch_idle(net::Loop& loop, Session& session);

@@ -9,10 +9,11 @@ namespace tserver::net {
 /// How a silent peer is found: keep-alive probes on an idle connection, a user time-out on a sending one (RFC
 /// 5482).
 struct DeadPeer {
-    std::chrono::seconds idle{15};            ///< quiet time before the first probe
-    std::chrono::seconds interval{5};         ///< between probes
-    int probes = 5;                           ///< unanswered probes that end the connection
-    std::chrono::seconds unacknowledged{40};  ///< sent data may wait this long for its acknowledgement
+    std::chrono::seconds idle{15};     ///< quiet time before the first probe
+    std::chrono::seconds interval{5};  ///< between probes
+    int probes = 5;                    ///< unanswered probes that end the connection
+    std::chrono::seconds unacknowledged{
+        40};  ///< sent data may wait this long; 0: as long as the system lets it
 };
 
 /// A connected, non-blocking stream socket with TCP_NODELAY.

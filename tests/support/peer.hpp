@@ -2,6 +2,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -43,6 +44,14 @@ inline SocketPair tcp_pair(int buffer = 0) {
     setsockopt(ours.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto theirs = net::accept_now(listener->get());
     return {std::move(ours), *std::move(theirs)};
+}
+
+/// Every packet for the socket is lost from now on, as behind a pulled cable: nothing is acknowledged, no
+/// probe answered.
+inline void drop_every_packet(int socket) {
+    sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const sock_fprog program{1, nothing};
+    setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 /// A server context for one TLS version, with the certificate that every test shows.
