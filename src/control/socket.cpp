@@ -177,7 +177,8 @@ net::Task<void> Server::accept() {
         std::erase_if(clients_, [](const auto& client) { return !client->running(); });
         os::Fd client{::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
         if (!client) {
-            if (errno == EMFILE || errno == ENFILE) co_await net::sleep(loop_, std::chrono::seconds{1});
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                co_await net::sleep(loop_, std::chrono::seconds{1});
             continue;
         }
         auto admitted = check_peer(client.get());

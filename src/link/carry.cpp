@@ -217,7 +217,12 @@ void Life::refused_application() {
 }
 
 Result<void> Life::open_listener() {
-    TRY(opened, Listener::open(loop_, config::listen_on(config_), [this] { refused_application(); }));
+    Listener::Events events{[this] { refused_application(); },
+                            [this](const Error& why) {
+                                board_.log(log::accept_paused, board_.name(), {why.fault}, {why.detail},
+                                           {row(why.fault).action});
+                            }};
+    TRY(opened, Listener::open(loop_, config::listen_on(config_), std::move(events)));
     listener_ = std::move(opened);
     board_.log(log::listening, board_.name(), {config::listen_on(config_).str()});
     return {};

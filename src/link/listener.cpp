@@ -2,19 +2,14 @@
 
 namespace tserver::link {
 
-Result<std::unique_ptr<Listener>> Listener::open(net::Loop& loop, const Endpoint& at,
-                                                 std::function<void()> refused) {
+Result<std::unique_ptr<Listener>> Listener::open(net::Loop& loop, const Endpoint& at, Events events) {
     TRY(address, net::Address::literal(at));
     TRY(socket, net::listen(address));
-    return std::unique_ptr<Listener>{new Listener{loop, std::move(socket), std::move(refused)}};
+    return std::unique_ptr<Listener>{new Listener{loop, std::move(socket), std::move(events)}};
 }
 
-Listener::Listener(net::Loop& loop, os::Fd socket, std::function<void()> refused)
-    : loop_{loop},
-      socket_{std::move(socket)},
-      refused_{std::move(refused)},
-      came_{loop},
-      pause_{loop, *this} {}
+Listener::Listener(net::Loop& loop, os::Fd socket, Events events)
+    : loop_{loop}, socket_{std::move(socket)}, events_{std::move(events)}, came_{loop}, pause_{loop, *this} {}
 
 Listener::~Listener() { unwatch(); }
 
@@ -47,6 +42,7 @@ void Listener::ready(std::uint32_t) {
         // Out of descriptors: accepting again at once would spin (F65).
         unwatch();
         pause_.arm(Steady::now() + std::chrono::seconds{1});
+        events_.paused(socket.error());
         return;
     }
     if (mode_ == Mode::offering) {
@@ -56,7 +52,7 @@ void Listener::ready(std::uint32_t) {
         return;
     }
     net::reset_on_close(socket->get());
-    refused_();
+    events_.refused();
 }
 
 void Listener::watch() {

@@ -9,10 +9,12 @@ namespace tserver::link {
 
 class Listener final : net::Watch {
 public:
-    /// @param refused  told of each application that was reset because another one is there
+    struct Events {
+        std::function<void()> refused;             ///< an application was reset because another one is there
+        std::function<void(const Error&)> paused;  ///< one cannot be taken, nobody is for a second
+    };
     /// @return PORT_IN_USE, PERMISSION, CONFIG_VALUE, NAME_RESOLUTION
-    static Result<std::unique_ptr<Listener>> open(net::Loop& loop, const Endpoint& at,
-                                                  std::function<void()> refused);
+    static Result<std::unique_ptr<Listener>> open(net::Loop& loop, const Endpoint& at, Events events);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
@@ -30,14 +32,14 @@ private:
         Listener& listener;
     };
 
-    Listener(net::Loop& loop, os::Fd socket, std::function<void()> refused);
+    Listener(net::Loop& loop, os::Fd socket, Events events);
     void ready(std::uint32_t events) override;
     void watch();
     void unwatch() noexcept;
 
     net::Loop& loop_;
     os::Fd socket_;
-    std::function<void()> refused_;
+    Events events_;
     Mode mode_ = Mode::holding;
     bool watched_ = false;
     os::Fd accepted_;

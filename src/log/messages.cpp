@@ -55,6 +55,7 @@ constexpr std::array rows{
     legacy_profile.row,
     session_note.row,
     on_demand.row,
+    accept_paused.row,
     doctor_saw.row,
     doctor_failed.row,
 };

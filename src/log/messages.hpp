@@ -113,6 +113,12 @@ inline constexpr Message<Name, Failure, Text> on_demand{
     standard,
     "CTIManager closes idle sessions: the link now connects when an application comes",
     {"link", "fault", "ctimanager"}};
+inline constexpr Message<Name, Failure, Text, Text> accept_paused{
+    24312,
+    alarm,
+    "application cannot be taken, tried again every second",
+    {"link", "fault", "detail", "action"},
+    24305};
 
 // doctor, when a link fails before it was ever up
 inline constexpr Message<Name, Text, Text, Text> doctor_saw{

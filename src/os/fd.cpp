@@ -22,6 +22,7 @@ tl::unexpected<Error> failed(std::string_view what, int error, Fault otherwise) 
             case EDQUOT: return Fault::DISK_FULL;
             case EMFILE:
             case ENFILE:
+            case ENOBUFS:
             case ENOMEM:
             case EAGAIN: return Fault::OUT_OF_RESOURCES;
             case EACCES:
