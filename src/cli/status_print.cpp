@@ -128,6 +128,13 @@ std::vector<std::string> notices_of(const LinkStatus& link, Instant now) {
     if (link.trust && link.trust->state == control::TrustState::kept)
         out.emplace_back(
             "the cluster's trust list could not be fetched or verified; the held one stays in use");
+    if (const auto& half = link.application.half_closed) {
+        const bool application = half->by == control::Closer::application;
+        out.push_back(fmt::format("the session is half-closed for {}: {} has closed its side, {} has not",
+                                  duration_text(now - half->since),
+                                  application ? "the application" : "the CTIManager",
+                                  application ? "the CTIManager" : "the application"));
+    }
     if (link.identity) add_expiry(out, "the client certificate", link.identity->not_after, now);
     if (link.trust) {
         for (const auto& certificate : link.trust->certificates)

@@ -26,7 +26,7 @@ TEST(StatusText, ShowsALinkThatIsUpInOneLine) {
     auto up = link("link-tls-1", LinkState::up);
     up.ctimanager = "10.1.1.5:2749";
     up.identity = control::IdentityStatus{now, now + std::chrono::hours{24 * 400 + 1}, "ab", "CN=x"};
-    up.application = {true, now - std::chrono::seconds{42}};
+    up.application = {true, now - std::chrono::seconds{42}, {}};
     up.bytes = {1'234'567, 980};
     const auto text = status_text({"0.1.0", 2, {up}, {}}, now, Colour::off);
     EXPECT_EQ(
@@ -73,6 +73,14 @@ TEST(StatusText, GivesNotice) {
              l.trust = control::TrustStatus{control::TrustState::kept, "CN=s", "cafe", now, false, {}};
          },
          "! a: the cluster's trust list could not be fetched or verified; the held one stays in use\n"},
+        {"F71 half-closed",
+         [](auto& l) {
+             l.application = {
+                 true, now - hours{2},
+                 control::HalfClosed{control::Closer::application, now - std::chrono::seconds{42}}};
+         },
+         "! a: the session is half-closed for 42s: the application has closed its side, the CTIManager has "
+         "not\n"},
         {"own certificate ends",
          [](auto& l) {
              l.identity = control::IdentityStatus{now, now + hours{24 * 7}, "ab", "CN=x"};

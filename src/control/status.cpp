@@ -13,6 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 8> state_names{"disabled",   "plain", "trust",   "enrolling",
                                                       "connecting", "up",    "waiting", "stopped"};
 constexpr std::array<std::string_view, 3> trust_names{"none", "current", "kept"};
+constexpr std::array<std::string_view, 2> closer_names{"application", "ctimanager"};
 
 template <class E, std::size_t n>
 std::optional<E> named(const std::array<std::string_view, n>& names, std::string_view text) noexcept {
@@ -74,6 +75,10 @@ json::object to_json(const TrustStatus& trust, Instant now) {
             {"unverified", trust.unverified},       {"certificates", std::move(certificates)}};
 }
 
+json::object half_closed(const HalfClosed& half) {
+    return {{"by", view(text(half.by))}, {"since", rfc3339(half.since)}};
+}
+
 json::object to_json(const StepTimes& times) {
     const auto ms = [](std::chrono::milliseconds t) { return std::int64_t{t.count()}; };
     return {{"start_to_up_ms", maybe(times.start_to_up, ms)},
@@ -107,6 +112,9 @@ public:
         return {};
     }
 
+    [[nodiscard]] bool has(std::string_view key) const {
+        return object_ != nullptr && object_->contains(view(key));
+    }
     const json::value* at(std::string_view key) {
         const auto* value = object_ != nullptr ? object_->if_contains(view(key)) : nullptr;
         if (value == nullptr) wrong(key);
@@ -265,11 +273,35 @@ Result<TrustStatus> read_trust(const json::value& value, const std::string& wher
     return out;
 }
 
+template <class T>
+auto into_optional(Result<T> (*read)(const json::value&, const std::string&)) {
+    return [read](const json::value& value, const std::string& where) -> Result<std::optional<T>> {
+        if (value.is_null()) return std::optional<T>{};
+        return read(value, where).map([](T inner) { return std::optional<T>{std::move(inner)}; });
+    };
+}
+
+Result<HalfClosed> read_half_closed(const json::value& value, const std::string& where) {
+    Fields fields{value, where};
+    HalfClosed out{};
+    std::string by;
+    fields.text("by", by);
+    fields.time("since", out.since);
+    CHECK(fields.end());
+    const auto known = named<Closer>(closer_names, by);
+    if (!known) return fail(Fault::CONTROL_PROTOCOL, where + ".by is not known");
+    out.by = *known;
+    return out;
+}
+
 Result<ApplicationStatus> read_application(const json::value& value, const std::string& where) {
     Fields fields{value, where};
     ApplicationStatus out;
     fields.flag("connected", out.connected);
     fields.time("since", out.since);
+    // An older tserver, which runs on while the package is renewed, does not say it.
+    if (fields.has("half_closed"))
+        fields.nested("half_closed", out.half_closed, into_optional(read_half_closed));
     CHECK(fields.end());
     return out;
 }
@@ -332,20 +364,13 @@ Result<std::map<Fault, std::uint64_t>> read_failures(const json::value& value, c
     return out;
 }
 
-template <class T>
-auto into_optional(Result<T> (*read)(const json::value&, const std::string&)) {
-    return [read](const json::value& value, const std::string& where) -> Result<std::optional<T>> {
-        if (value.is_null()) return std::optional<T>{};
-        return read(value, where).map([](T inner) { return std::optional<T>{std::move(inner)}; });
-    };
-}
-
 }  // namespace
 
 std::string_view text(LinkState state) noexcept { return state_names[static_cast<std::size_t>(state)]; }
 std::optional<LinkState> link_state_named(std::string_view text) noexcept {
     return named<LinkState>(state_names, text);
 }
+std::string_view text(Closer closer) noexcept { return closer_names[static_cast<std::size_t>(closer)]; }
 std::string_view text(TrustState state) noexcept { return trust_names[static_cast<std::size_t>(state)]; }
 
 json::object to_json(const Reason& reason) {
@@ -367,7 +392,8 @@ json::object to_json(const LinkStatus& link, Instant now) {
     out["identity"] = maybe(link.identity, [&](const IdentityStatus& i) { return to_json(i, now); });
     out["trust"] = maybe(link.trust, [&](const TrustStatus& t) { return to_json(t, now); });
     out["application"] = json::object{{"connected", link.application.connected},
-                                      {"since", time_or_null(link.application.since)}};
+                                      {"since", time_or_null(link.application.since)},
+                                      {"half_closed", maybe(link.application.half_closed, half_closed)}};
     out["bytes"] = json::object{{"to_ctimanager", link.bytes.to_ctimanager},
                                 {"to_application", link.bytes.to_application}};
     out["restarts"] = link.restarts;

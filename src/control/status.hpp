@@ -74,9 +74,20 @@ struct TrustStatus {
     bool operator==(const TrustStatus&) const = default;
 };
 
+enum class Closer : std::uint8_t { application, ctimanager };
+std::string_view text(Closer closer) noexcept;
+
+/// One side of the session has closed, the other has not.
+struct HalfClosed {
+    Closer by;
+    Instant since;
+    bool operator==(const HalfClosed&) const = default;
+};
+
 struct ApplicationStatus {
     bool connected = false;
     std::optional<Instant> since;  ///< of the present connection, or when the last one ended
+    std::optional<HalfClosed> half_closed{};
     bool operator==(const ApplicationStatus&) const = default;
 };
 

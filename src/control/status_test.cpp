@@ -26,7 +26,8 @@ LinkStatus full() {
     out.trust = TrustStatus{
         TrustState::kept,           "CN=signer", "cd34",
         at("2026-11-25T09:59:58Z"), true,        {{"CN=capf", {"CAPF"}, at("2030-01-01T00:00:00Z")}}};
-    out.application = {true, at("2026-11-25T10:00:01Z")};
+    out.application = {true, at("2026-11-25T10:00:01Z"),
+                       HalfClosed{Closer::ctimanager, at("2026-11-25T10:05:00Z")}};
     out.bytes = {9'007'199'254'740'993, 2};
     out.profile = "cluster";
     out.tls_version = "TLSv1.2";
@@ -55,6 +56,14 @@ TEST(StatusJson, KeepsALinkThatHasNothingYet) {
     const auto again = link_status_from_json(to_json(before));
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_EQ(*again, before);
+}
+
+TEST(StatusJson, F71_ReadsAnApplicationOfAnOlderTserver) {
+    auto older = to_json(full());
+    older["application"].as_object().erase("half_closed");
+    const auto read = link_status_from_json(older);
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_FALSE(read->application.half_closed);
 }
 
 TEST(StatusJson, KeepsAWholeStatus) {

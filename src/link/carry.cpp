@@ -298,7 +298,7 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     const auto before = board_.traffic;
     const auto started = Steady::now();
     auto& status = board_.edit();
-    status.application = {true, wall_now()};
+    status.application = {true, wall_now(), {}};
     ++status.counters.applications;
     Shortly telling{loop_, [this, from = net::peer_address(application.get())] {
                         board_.log(log::application_connected, board_.name(), {from.str()});
@@ -307,13 +307,18 @@ net::Task<void> Life::relay(Session& session, os::Fd application) {
     net::Relay carrying{loop_, std::move(application), *session.far, session.early, board_.traffic, {}};
     // The next application waits its turn instead of being reset.
     carrying.application_ended = [this] { listener_->hold(); };
+    carrying.half_closed = [this](net::Relay::Side closed) {
+        using control::Closer;
+        board_.edit().application.half_closed = {
+            closed == net::Relay::Side::application ? Closer::application : Closer::ctimanager, wall_now()};
+    };
     relay_ = &carrying;
     auto running = carrying.run();
     const auto end = co_await std::move(running);
     relay_ = nullptr;
     telling.finish();
 
-    board_.edit().application = {false, wall_now()};
+    board_.edit().application = {false, wall_now(), {}};
     const auto up = board_.traffic.to_ctimanager - before.to_ctimanager;
     const auto down = board_.traffic.to_application - before.to_application;
     board_.log(log::application_left, board_.name(), {static_cast<long long>(up)},

@@ -102,7 +102,7 @@ void Relay::read_application() {
         up_ended_ = true;
         if (application_ended) application_ended();
         far_.end();
-        half_closed();
+        side_closed();
     } else if (errno != EAGAIN && errno != EINTR) {
         finish(RelayEnd::How::application_left, os::reason(errno));
     }
@@ -154,7 +154,7 @@ void Relay::far_gone(Got got) {
     if (got == Got::ended && !cut && !up_ended_) {
         down_ended_ = true;
         shutdown(application_.get(), SHUT_WR);
-        return half_closed();
+        return side_closed();
     }
     const auto failure = broken_ ? *broken_ : far_.failure();
     if (up_ended_) {
@@ -165,10 +165,11 @@ void Relay::far_gone(Got got) {
     if (cut) end_->failure = failure;
 }
 
-void Relay::half_closed() {
+void Relay::side_closed() {
     if (up_ended_ && down_ended_) return finish(RelayEnd::How::ctimanager_left, "closed by the CTIManager");
     half_open_.moved = count_.to_application + count_.to_ctimanager;
     half_open_.arm(Steady::now() + limits_.half_open);
+    if (half_closed) half_closed(up_ended_ ? Side::application : Side::far);
 }
 
 void Relay::half_open_due() {

@@ -58,12 +58,14 @@ public:
     /// Called once when the application has closed its side: it will send no more, and may be back with a new
     /// connection before the far side has said its last.
     std::function<void()> application_ended;
+    enum class Side : std::uint8_t { application, far };
+    /// Called when one side has closed and the other has not.
+    std::function<void(Side closed)> half_closed;
 
     /// Ends the session from outside: run() returns soon, the application is reset.
     void stop();
 
 private:
-    enum class Side : std::uint8_t { application, far };
     struct Half final : Watch {
         Half(Relay& owner, Side which) : relay{owner}, side{which} {}
         void ready(std::uint32_t events) override;
@@ -90,7 +92,7 @@ private:
     void far_gone(Got got);
     void finish(RelayEnd::How how, std::string detail);
     void half_open_due();
-    void half_closed();
+    void side_closed();
     void update_interest();
     void set_interest(Half& half, int descriptor, std::uint32_t interest);
     void watch(Half& half, int descriptor);

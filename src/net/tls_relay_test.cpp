@@ -234,7 +234,7 @@ TEST_P(RelayTest, octets_that_came_early_are_delivered_first) {
     EXPECT_EQ(as_text(down), "early later");
 }
 
-TEST_P(RelayTest, a_half_open_session_without_traffic_ends_at_its_limit) {
+TEST_P(RelayTest, F71_a_half_open_session_without_traffic_ends_at_its_limit) {
     const auto end = run([&] { application.end(); }, [&] { far->wait(POLLIN, 5000); }, {}, {.half_open = 1s});
     EXPECT_EQ(end.how, How::half_open);
 }
