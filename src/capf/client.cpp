@@ -42,8 +42,9 @@ Task<Result<Enrolled>> enrol_over_network(net::Loop& loop, const Endpoint& serve
            co_await connect(loop, server, request.limits.connect, left_of(request.limits.total, until)));
     if (progress.observer) progress.observer("connected to " + server.str());
 
-    net::PeerCheck check = [&request](const crypto::Certificate& shown) {
-        return is_listed(shown, request.authorities);
+    net::PeerCheck check = [&request, profile](const crypto::Certificate& shown) -> Result<void> {
+        CHECK(is_listed(shown, request.authorities));
+        return crypto::check_strength(profile, shown);
     };
     auto shaking = net::TlsStream::connect(loop, std::move(socket), context, std::move(check),
                                            left_of(request.limits.handshake, until));

@@ -12,6 +12,8 @@
 #include "config/options.hpp"
 #include "config/plan.hpp"
 #include "config/report.hpp"
+#include "crypto/provided.hpp"
+#include "crypto/tls_context.hpp"
 
 namespace tserver::cli {
 namespace {
@@ -84,6 +86,26 @@ json::object show_json(const config::Config& config) {
     return {{"file", config.source}, {"daemon", values_of(config.daemon)}, {"links", std::move(links)}};
 }
 
+/// What OpenSSL, or its settings on this host, take away from the profiles that the links use.
+void warn_of_library(config::Config& config) {
+    std::map<TlsProfile, std::vector<std::string_view>> users;
+    for (const auto& link : config.links)
+        if (security(link) == config::Security::tls) users[link.tls_profile].emplace_back(link.name);
+    for (const auto& [profile, links] : users) {
+        const auto offer = crypto::tls_offer(profile);
+        if (offer && offer->lacking.empty()) continue;
+        config.warnings.push_back(
+            {Fault::CTI_TLS_CIPHER,
+             {config.source},
+             fmt::format("tls-profile = {} of {}: {}", name(profile), fmt::join(links, ", "),
+                         offer ? fmt::format("OpenSSL does not have {}", fmt::join(offer->lacking, ", "))
+                               : "it cannot work here: " + offer.error().detail),
+             fmt::format("look at the settings of OpenSSL ({}), or choose another tls-profile",
+                         crypto::settings_text()),
+             {}});
+    }
+}
+
 std::string_view takes_word(config::Takes takes) {
     switch (takes) {
         case config::Takes::at_once: return "at_once";
@@ -109,8 +131,9 @@ json::object option_json(const config::Option& option) {
 
 int config_check(std::ostream& out, std::ostream& err, const std::filesystem::path& file,
                  ConfigFormat format) {
-    const auto config = config::load(file, config::Purpose::checking);
+    auto config = config::load(file, config::Purpose::checking);
     if (!config) return refuse(out, err, file, config.error(), format);
+    warn_of_library(*config);
     if (format == ConfigFormat::json) {
         print(out, json::object{{"file", file.string()},
                                 {"accepted", true},

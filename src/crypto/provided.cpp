@@ -1,11 +1,16 @@
 #include "crypto/provided.hpp"
 
 #include <fmt/format.h>
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
 #include <openssl/kdf.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <string_view>
 #include <vector>
 
+#include "base/text.hpp"
 #include "crypto/openssl.hpp"
 
 namespace tserver::crypto {
@@ -14,6 +19,10 @@ namespace {
 using MdPtr = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
 using CipherPtr = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
 using KdfPtr = std::unique_ptr<EVP_KDF, Freed<EVP_KDF_free>>;
+using ConfPtr = std::unique_ptr<CONF, Freed<NCONF_free>>;
+struct CharsFree {
+    void operator()(char* text) const noexcept { OPENSSL_free(text); }
+};
 using KeysPtr = std::unique_ptr<EVP_KEYMGMT, Freed<EVP_KEYMGMT_free>>;
 
 }  // namespace
@@ -32,8 +41,33 @@ Result<void> check_provided() {
     drain_errors();
     if (missing.empty()) return {};
     const bool fips = EVP_default_properties_is_fips_enabled(nullptr) == 1;
-    return fail(Fault::STORE_ALGORITHM, fmt::format("OpenSSL does not provide {}{}", fmt::join(missing, ", "),
-                                                    fips ? "; FIPS mode is on" : ""));
+    return fail(Fault::STORE_ALGORITHM,
+                fmt::format("OpenSSL does not provide {}{}; its settings: {}", fmt::join(missing, ", "),
+                            fips ? "; FIPS mode is on" : "", settings_text()));
+}
+
+void load_settings() {
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);
+    drain_errors();
+}
+
+std::string settings_text() {
+    const std::unique_ptr<char, CharsFree> chosen{CONF_get1_default_config_file()};
+    if (!chosen) return "none";
+    const std::string path = escape(chosen.get(), 300);
+    const BioPtr file{BIO_new_file(chosen.get(), "r")};
+    const ConfPtr parsed{NCONF_new(nullptr)};
+    long line = 0;
+    std::string trouble;
+    std::error_code unknown;
+    if (!file)
+        trouble = errno == ENOENT ? ", which is missing" : ", which cannot be read";
+    else if (std::filesystem::is_directory(chosen.get(), unknown))
+        trouble = ", which is a directory and ignored";
+    else if (NCONF_load_bio(parsed.get(), file.get(), &line) <= 0)
+        trouble = fmt::format(", which is wrong in line {} and ignored", line);
+    drain_errors();
+    return path + trouble;
 }
 
 }  // namespace tserver::crypto

@@ -22,7 +22,7 @@ struct TlsContextFree {
 class TlsContext {
 public:
     /// @param identity  offered whenever the server asks, whatever authorities it names; nullptr offers none.
-    /// @return INTERNAL, or CTI_TLS_CIPHER when the profile forbids the identity's own key or signature
+    /// @return INTERNAL, or CERTIFICATE_WEAK when the profile forbids the identity's own key or signature
     static Result<TlsContext> client(TlsProfile profile, const Identity* identity);
 
     /// For looking at a server: one version, and every suite the library has but these, however weak.
@@ -39,6 +39,21 @@ private:
     std::unique_ptr<ssl_ctx_st, TlsContextFree> context_;
     TlsProfile profile_;
 };
+
+/// What is left of a profile with the OpenSSL of this host and its settings.
+struct TlsOffer {
+    std::vector<std::string> versions;  ///< lowest first
+    std::vector<std::string> suites;
+    std::vector<std::string> lacking;  ///< versions and suites of the profile that this OpenSSL does not have
+    int level;                         ///< OpenSSL's security level
+};
+/// @return INTERNAL: nothing is left
+Result<TlsOffer> tls_offer(TlsProfile profile);
+
+/// Whether the profile takes what a server shows. Only the key counts: the certificate is matched octet for
+/// octet, so its signature decides nothing.
+/// @return CERTIFICATE_WEAK; the detail names certificate, key and option
+Result<void> check_strength(TlsProfile profile, const Certificate& shown);
 
 constexpr std::array<std::string_view, 4> tls_versions{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
 

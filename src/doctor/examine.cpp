@@ -2,6 +2,7 @@
 
 #include <sys/timex.h>
 
+#include "crypto/provided.hpp"
 #include "doctor/examination.hpp"
 #include "doctor/list_source.hpp"
 #include "net/address.hpp"
@@ -26,6 +27,15 @@ std::string clock_keeper() {
     if (state < 0) return {};
     return state == TIME_ERROR ? ", the system knows of no time service that keeps it"
                                : ", kept by a time service";
+}
+
+/// What is in force, whatever the settings of the host say.
+std::string policy_text(const crypto::TlsOffer& offer) {
+    auto text = fmt::format("{} to {}, {} suites, security level {}", offer.versions.front(),
+                            offer.versions.back(), offer.suites.size(), offer.level);
+    if (!offer.lacking.empty())
+        text += fmt::format(", not in this OpenSSL: {}", fmt::join(offer.lacking, ", "));
+    return text + "; OpenSSL settings " + crypto::settings_text();
 }
 
 std::string ahead_of(Instant now, Instant than, std::string_view witness) {
@@ -90,8 +100,11 @@ void Examination::configuration() {
     const auto missing = fmt::format("{}", fmt::join(config::missing_for_tls(link), ", "));
     secure_ = config::security(link) == config::Security::tls;
     if (secure_) {
-        pass(Step::configuration, fmt::format("TLS is on, profile {}, instance ID {}",
-                                              tserver::name(link.tls_profile), link.instance_id->str()));
+        const auto offer = crypto::tls_offer(link.tls_profile);
+        if (!offer) return fail(Step::configuration, offer.error());
+        pass(Step::configuration,
+             fmt::format("TLS is on, profile {}, instance ID {}; {}", tserver::name(link.tls_profile),
+                         link.instance_id->str(), policy_text(*offer)));
     } else if (missing.empty()) {
         pass(Step::configuration, "TLS is off: no option of it is set");
     } else {

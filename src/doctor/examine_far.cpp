@@ -1,5 +1,6 @@
 // The steps that meet the cluster's TLS ports and the identity.
 #include "doctor/examination.hpp"
+#include "doctor/scan_tls.hpp"
 #include "trust/roles.hpp"
 
 namespace tserver::doctor {
@@ -147,6 +148,8 @@ std::optional<Error> Examination::trouble_with(const Shown& shown) const {
                                  rfc3339(shown.leaf.not_after())),
                      {}};
     }
+    if (auto strong = crypto::check_strength(patient_.link.tls_profile, shown.leaf); !strong)
+        return std::move(strong).error();
     return std::nullopt;
 }
 
@@ -157,7 +160,8 @@ net::Task<void> Examination::tls() {
     std::optional<Error> trouble;
     std::vector<std::string> seen;
     for (const auto& host : patient_.link.hostname) {
-        auto looking = look({host, config::cti_port(patient_.link)}, look_limit);
+        const Endpoint server{host, config::cti_port(patient_.link)};
+        auto looking = look(server, look_limit);
         const auto looked = co_await std::move(looking);
         std::optional<Error> error;
         if (looked.shown) {
@@ -166,6 +170,10 @@ net::Task<void> Examination::tls() {
             error = looked.unconnected ? *looked.unconnected : net::as_cti_error(*looked.failure);
         }
         if (error) {
+            if (is_about_profile(error->fault)) {
+                auto advising = advise_profile(loop_, server, patient_.link.tls_profile, left(look_limit));
+                error->detail += co_await std::move(advising);
+            }
             seen.push_back(error->detail);
             if (!trouble) trouble = std::move(error);
             continue;
@@ -215,7 +223,7 @@ net::Task<void> Examination::try_identity() {
     if (!socket) co_return fail(Step::session, socket.error());
     net::PeerCheck check = [this](const crypto::Certificate& leaf) -> Result<void> {
         if (const auto* list = working_list(); list != nullptr && trust::trusts_server(*list, leaf))
-            return {};
+            return crypto::check_strength(patient_.link.tls_profile, leaf);
         return tserver::fail(Fault::CTI_SERVER_UNTRUSTED, leaf.subject() + " is not in the list");
     };
     auto shaking = net::TlsStream::connect(loop_, *std::move(socket), *context, std::move(check), limit);

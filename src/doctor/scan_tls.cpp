@@ -25,11 +25,9 @@ public:
         : loop_{loop}, server_{std::move(server)}, until_{Steady::now() + budget} {}
 
     net::Task<Result<Scan>> run() {
-        for (const auto profile : {TlsProfile::modern, TlsProfile::cluster, TlsProfile::legacy}) {
-            auto fitting = fit(profile);
-            auto done = co_await std::move(fitting);
-            if (!done) co_return tl::unexpected<Error>(std::move(done).error());
-        }
+        auto fitting = fit_profiles();
+        auto fitted = co_await std::move(fitting);
+        if (!fitted) co_return tl::unexpected<Error>(std::move(fitted).error());
         for (const auto version : crypto::tls_versions) {
             auto listing = list_suites(version);
             co_await std::move(listing);
@@ -39,6 +37,17 @@ public:
             co_return tl::unexpected<Error>(*first_trouble_);
         co_return std::move(scan_);
     }
+
+    net::Task<Result<void>> fit_profiles() {
+        for (const auto profile : {TlsProfile::modern, TlsProfile::cluster, TlsProfile::legacy}) {
+            auto fitting = fit(profile);
+            auto done = co_await std::move(fitting);
+            if (!done) co_return done;
+        }
+        co_return Result<void>{};
+    }
+
+    [[nodiscard]] const Scan& seen() const noexcept { return scan_; }
 
 private:
     net::Task<Look> look(const crypto::TlsContext& context) {
@@ -54,6 +63,10 @@ private:
         if (seen.unconnected) co_return tl::unexpected<Error>(*seen.unconnected);
         if (seen.shown) {
             note(scan_, *seen.shown);
+            if (auto strong = crypto::check_strength(profile, seen.shown->leaf); !strong) {
+                scan_.profiles.push_back({profile, std::move(strong).error(), {}, {}});
+                co_return Result<void>{};
+            }
             scan_.profiles.push_back({profile, {}, seen.shown->version, seen.shown->suite});
             co_return Result<void>{};
         }
@@ -98,6 +111,19 @@ std::optional<TlsProfile> Scan::profile() const {
     for (const auto& each : profiles)
         if (!each.why_not) return each.profile;
     return std::nullopt;
+}
+
+net::Task<std::string> advise_profile(net::Loop& loop, Endpoint server, TlsProfile tried,
+                                      std::chrono::milliseconds budget) {
+    Scanner scanner{loop, std::move(server), budget};
+    auto fitting = scanner.fit_profiles();
+    const auto fitted = co_await std::move(fitting);
+    if (!fitted) co_return std::string{};
+    const auto fits = scanner.seen().profile();
+    if (!fits) co_return "; no tls-profile fits";
+    if (*fits == tried) co_return std::string{};
+    const auto& fit = *std::ranges::find(scanner.seen().profiles, *fits, &ProfileFit::profile);
+    co_return fmt::format("; tls-profile = {} fits ({}, {})", name(*fits), fit.version, fit.suite);
 }
 
 net::Task<Result<Scan>> scan_tls(net::Loop& loop, Endpoint server, std::chrono::milliseconds budget) {

@@ -33,4 +33,14 @@ struct Scan {
 ///         detail says what it is), CTI_SILENT, CTI_CLOSED
 net::Task<Result<Scan>> scan_tls(net::Loop& loop, Endpoint server, std::chrono::milliseconds budget);
 
+/// For a server that `tried` does not agree with: "; tls-profile = legacy fits (TLSv1, AES128-SHA)", or that
+/// none does. Shows no certificate of ours.
+net::Task<std::string> advise_profile(net::Loop& loop, Endpoint server, TlsProfile tried,
+                                      std::chrono::milliseconds budget);
+
+/// Whether it is by its profile that a link does not agree with a server.
+constexpr bool is_about_profile(Fault fault) noexcept {
+    return fault == Fault::CTI_TLS_VERSION || fault == Fault::CTI_TLS_CIPHER;
+}
+
 }  // namespace tserver::doctor

@@ -1,5 +1,6 @@
 // Step 3 and on: sessions opened ahead of the application, the local listener, the relay, and reconnecting.
 #include "doctor/look_tls.hpp"
+#include "doctor/scan_tls.hpp"
 #include "link/life.hpp"
 #include "net/plain_stream.hpp"
 
@@ -13,6 +14,7 @@ constexpr auto soon = std::chrono::seconds{3};  ///< a session that ends within 
 constexpr unsigned duplicate_signs = 2;
 constexpr unsigned idle_ends_allowed = 3;  ///< then the link connects on demand
 constexpr auto listen_again = std::chrono::seconds{2};
+constexpr auto advice_limit = std::chrono::seconds{3};
 
 std::string how_text(const net::RelayEnd& end) {
     switch (end.how) {
@@ -83,6 +85,11 @@ net::Task<void> Life::carry() {
             board_.log(log::session_note, board_.name(), {why.text()});
             if (secure_) co_return;
         }
+        if (rejected_) {
+            auto pausing = pause(*std::exchange(rejected_, std::nullopt));
+            co_await std::move(pausing);
+            co_return;
+        }
         if (early_ends_ >= duplicate_signs) {
             early_ends_ = 0;
             auto naming = name_early_ends();
@@ -127,6 +134,10 @@ net::Task<Result<Session>> Life::open_next() {
         if (session.error().fault == Fault::CTI_SERVER_UNTRUSTED) {
             auto naming = name_untrusted(session.error());
             session = tl::unexpected(co_await std::move(naming));
+        } else if (secure_ && doctor::is_about_profile(session.error().fault)) {
+            const Endpoint server{host, config::cti_port(config_)};
+            auto advising = doctor::advise_profile(loop_, server, config_.tls_profile, advice_limit);
+            session.error().detail += co_await std::move(advising);
         }
         // Of the last one it is told by whoever decides what happens next.
         if (!session && tried + 1 < config_.hostname.size())
@@ -142,6 +153,7 @@ net::PeerCheck Life::peer_check() {
                         fmt::format("{} (SHA-256 {}) is not a CallManager record of the trust list {}",
                                     leaf.subject(), leaf.sha256(), trust_.list().header.signed_text()));
         }
+        CHECK(crypto::check_strength(config_.tls_profile, leaf));
         const bool expired = wall_now() >= leaf.not_after();
         if (expired && config_.server_expiry == config::ServerExpiry::refuse) {
             return fail(Fault::CTI_SERVER_EXPIRED,
@@ -289,6 +301,10 @@ void Life::lose(const Error& why) {
     lost_ = Steady::now();
     listener_.reset();
     ++next_host_;
+    if (is_rejection(why.fault)) {
+        rejected_ = why;  // it came later than TLS 1.3 lets one see: pause() says so
+        return;
+    }
     board_.enter(LinkState::connecting, why);
     report(why, std::chrono::milliseconds{0});
 }

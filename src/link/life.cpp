@@ -8,12 +8,6 @@ namespace {
 
 using control::LinkState;
 
-/// A rejected certificate does not get better by asking often: these wait for the cap from the start (F52).
-bool is_rejection(Fault fault) {
-    return fault == Fault::CTI_CLIENT_UNKNOWN_CA || fault == Fault::CTI_CLIENT_EXPIRED ||
-           fault == Fault::CTI_CLIENT_REJECTED;
-}
-
 constexpr auto look_every = std::chrono::seconds{15};  ///< at the wall clock, by whatever waits for it
 
 bool is_enrolment(Fault fault) {
@@ -77,8 +71,8 @@ net::Task<void> Life::live_plain() {
 
 net::Task<void> Life::live_secure() {
     if (config_.tls_profile == TlsProfile::legacy) {
-        board_.log(log::legacy_profile, board_.name(), {"legacy"});
         board_.note("profile", "the weak TLS profile `legacy` is in use");
+        weak_ = net::Job{warn_daily()};
     }
     for (;;) {
         auto preparing = prepare();
@@ -90,6 +84,13 @@ net::Task<void> Life::live_secure() {
         }
         auto carrying = carry();
         co_await std::move(carrying);
+    }
+}
+
+net::Task<void> Life::warn_daily() {
+    for (;;) {
+        board_.log(log::legacy_profile, board_.name(), {"legacy"});
+        co_await net::sleep(loop_, std::chrono::hours{24});
     }
 }
 

@@ -12,6 +12,12 @@
 
 namespace tserver::link {
 
+/// A rejected certificate does not get better by asking often: these wait for the cap from the start (F52).
+constexpr bool is_rejection(Fault fault) noexcept {
+    return fault == Fault::CTI_CLIENT_UNKNOWN_CA || fault == Fault::CTI_CLIENT_EXPIRED ||
+           fault == Fault::CTI_CLIENT_REJECTED;
+}
+
 class Life {
 public:
     /// @param started  when the process began, for the time until the first `up`
@@ -45,6 +51,7 @@ private:
     net::Task<void> run();
     net::Task<void> live_secure();
     net::Task<void> live_plain();
+    net::Task<void> warn_daily();
     net::Task<Result<void>> prepare();
     [[nodiscard]] Result<void> check_memory() const;
     net::Task<Result<void>> get_identity(std::optional<AuthCode> code);
@@ -106,11 +113,13 @@ private:
     net::Relay* relay_ = nullptr;              ///< of the session in use
     std::optional<crypto::Certificate> peer_;  ///< of the session that is open
     std::optional<Error> dropped_;
+    std::optional<Error> rejected_;  ///< our certificate, by a session that was up already
     net::Event drop_;
     net::Event refresh_now_;
     net::Job main_;
     net::Job fresh_;
     net::Job dates_;
+    net::Job weak_;
     net::Job doctor_;
 };
 

@@ -7,6 +7,7 @@
 #include "config/plan.hpp"
 #include "config/wire.hpp"
 #include "crypto/openssl.hpp"
+#include "crypto/provided.hpp"
 #include "crypto/rehearsal.hpp"
 #include "os/sandbox.hpp"
 #include "os/tree.hpp"
@@ -162,6 +163,7 @@ Result<void> Process::confine(const config::LinkConfig& config) {
     }
     if (config::listen_on(config).port < 1024) wanted.low_ports = os::LowPorts::yes;
     key_memory_ = crypto::lock_key_memory();
+    crypto::load_settings();
     if (key_memory_ != crypto::KeyMemory::locked)
         confinement_ = "memory locked: no (key memory is not locked: raise LimitMEMLOCK); ";
     // What OpenSSL lacks outside as well is named by who needs it.

@@ -57,8 +57,8 @@ Fault cti_fault(const TlsFailure& failure) {
         case Kind::untrusted: return Fault::CTI_SERVER_UNTRUSTED;
         case Kind::authority_list: return Fault::TLS_PEER_CA_LIST;
         case Kind::dead: return Fault::CTI_DEAD_PEER;
+        case Kind::renegotiation: return Fault::CTI_RENEGOTIATION;
         case Kind::chain_too_large:
-        case Kind::renegotiation:
         case Kind::other: return Fault::CTI_TLS;
     }
     return Fault::CTI_TLS;
@@ -79,7 +79,6 @@ Fault capf_fault(const TlsFailure& failure) {
 Error with_fault(const TlsFailure& failure, Fault fault) {
     if (failure.rejection) return *failure.rejection;
     auto detail = failure.detail;
-    if (failure.alert) detail = fmt::format("alert {}", alert_text(*failure.alert));
     if (failure.agreed)
         detail += fmt::format("; {} {} had been agreed on", failure.agreed->version, failure.agreed->suite);
     return Error{fault, std::move(detail), {}};

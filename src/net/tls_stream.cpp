@@ -20,7 +20,17 @@ constexpr std::size_t out_room =
     TlsStream::push_room + (TlsStream::push_room / 16384 + 1) * record_overhead + 8192;
 constexpr std::size_t own_room = 4096;
 
-constexpr int internal_error = 80;  ///< alert (RFC 8446, section 6)
+// Alerts (RFC 8446, section 6; RFC 5246, section 7.2).
+constexpr int protocol_version = 70;
+constexpr int internal_error = 80;
+constexpr int no_renegotiation = 100;
+
+std::string version_text(int number) {
+    constexpr int first = TLS1_VERSION;
+    const auto at = static_cast<std::size_t>(number - first);
+    if (number >= first && at < crypto::tls_versions.size()) return std::string{crypto::tls_versions[at]};
+    return number == SSL3_VERSION ? "SSLv3" : fmt::format("version 0x{:04x}", number);
+}
 
 /// Whether the server has sent all that comes before its CertificateRequest, and that not.
 bool certificate_request_is_next(const SSL* ssl) {
@@ -124,8 +134,11 @@ int TlsStream::check_peer(X509_STORE_CTX* context, void*) {
 
 void TlsStream::on_info(const ssl_st* ssl, int where, int value) {
     constexpr int fatal = 2;
-    if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || (value >> 8) != fatal) return;
-    static_cast<TlsStream*>(SSL_get_app_data(ssl))->alert_ = value & 0xff;
+    auto& self = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
+    const int alert = value & 0xff;
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == fatal) self.alert_ = alert;
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && alert == no_renegotiation)
+        self.refused_renegotiation_ = true;
 }
 
 // --- moving octets ---
@@ -280,6 +293,7 @@ Task<TlsStream::TlsResult<void>> TlsStream::handshake(Loop& loop) {
         if (filled != Fill::some || !std::exchange(first, false)) continue;
         if (const auto other = other_protocol({in_.data() + in_begin_, in_end_ - in_begin_}))
             co_return no(TlsFailure{Kind::not_tls, {}, *other, {}, {}});
+        note_server_hello();
     }
 }
 
@@ -320,6 +334,22 @@ Task<TlsStream::TlsResult<void>> TlsStream::write(Loop& loop, ByteView octets) {
 
 // --- what went wrong ---
 
+/// Record type, its version and length; handshake type, its length and version (RFC 5246, section 7.4.1.3).
+void TlsStream::note_server_hello() {
+    const auto* first = in_.data() + in_begin_;
+    if (in_end_ - in_begin_ < 11 || first[0] != SSL3_RT_HANDSHAKE || first[5] != SSL3_MT_SERVER_HELLO) return;
+    chosen_ = first[9] << 8 | first[10];
+}
+
+/// "it chose TLSv1, offered were TLSv1.2 to TLSv1.3"
+std::string TlsStream::versions_text() const {
+    const auto lowest = SSL_get_min_proto_version(ssl_.get());
+    const auto highest = SSL_get_max_proto_version(ssl_.get());
+    auto text = "offered were " + version_text(static_cast<int>(lowest));
+    if (highest != lowest) text += " to " + version_text(static_cast<int>(highest));
+    return chosen_ ? fmt::format("it chose {}, {}", version_text(*chosen_), text) : text;
+}
+
 std::optional<TlsAgreed> TlsStream::agreed() const {
     if (!peer_shown_) return std::nullopt;
     const auto* suite = SSL_get_current_cipher(ssl_.get());
@@ -342,8 +372,13 @@ TlsFailure TlsStream::classify_alone(int ssl_error) {
     const int reason = ERR_GET_REASON(code);
     if (alert_) {
         ERR_clear_error();
+        auto text = "alert " + alert_text(*alert_);
+        if (refused_renegotiation_)
+            return {
+                Kind::renegotiation, {}, "it asked for a renegotiation, was refused, and sent " + text, {}};
+        if (alert_ == protocol_version) text += "; " + versions_text();
         const bool no_request = alert_ == internal_error && certificate_request_is_next(ssl_.get());
-        return {no_request ? Kind::authority_list : Kind::alert, alert_, alert_text(*alert_), {}};
+        return {no_request ? Kind::authority_list : Kind::alert, alert_, std::move(text), {}};
     }
     if (ssl_error == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         ERR_clear_error();
@@ -359,7 +394,8 @@ TlsFailure TlsStream::classify_alone(int ssl_error) {
         case SSL_R_UNSUPPORTED_PROTOCOL:
         case SSL_R_WRONG_SSL_VERSION:
         case SSL_R_NO_PROTOCOLS_AVAILABLE:
-        case SSL_R_VERSION_TOO_LOW: return {Kind::version, {}, text, {}};
+        case SSL_R_VERSION_TOO_LOW:
+            return {Kind::version, {}, fmt::format("{}: {}", text, versions_text()), {}};
         case SSL_R_NO_SHARED_CIPHER:
         case SSL_R_NO_CIPHERS_AVAILABLE:
         case SSL_R_WRONG_CIPHER_RETURNED:

@@ -74,6 +74,8 @@ private:
     TlsFailure classify(int ssl_error);
     TlsFailure classify_alone(int ssl_error);
     [[nodiscard]] std::optional<TlsAgreed> agreed() const;
+    void note_server_hello();
+    [[nodiscard]] std::string versions_text() const;
 
     static int bio_read(bio_st* bio, char* into, int count);
     static int bio_write(bio_st* bio, const char* from, int count);
@@ -99,6 +101,8 @@ private:
     std::optional<Got> later_;  ///< an end that was seen behind octets, and every end from then on
     TlsFailure failure_{Kind::other, {}, {}, {}};
     std::optional<int> alert_;
+    std::optional<int> chosen_;  ///< version of the ServerHello, as far as the first octets show it
+    bool refused_renegotiation_ = false;
     std::unique_ptr<ssl_st, SslFree> ssl_;
 };
 

@@ -65,6 +65,30 @@ class SessionFaults(unittest.TestCase):
             self.provoke("TLS_PEER_CA_LIST", f"fault cti-tls={version}", "fault cti-ca-list=too-long")
         self.named.check(self)
 
+    def test_a_server_that_asks_for_a_renegotiation(self):
+        """Refused, named, and the application is told (F58)."""
+        self.start()
+        self.site.tell_cluster("fault cti-tls=1.2")
+        self.site.tell_cluster("cti drop")
+        self.site.wait("TLS 1.2", lambda s: s["links"][0]["state"] == "up" and s["links"][0]["tls_version"] == "TLSv1.2")
+        self.site.tell_cluster("fault cti-renegotiate@1")
+        since = len(self.site.log())
+        with self.site.application() as application:
+            application.settimeout(10)
+            application.sendall(b"a first message")
+            with self.assertRaises(ConnectionResetError):
+                read_to_end(application)
+        wait_for("the end in the log", lambda: self.site.faults_in_log(since))
+        self.named.add("CTI_RENEGOTIATION", "fault cti-renegotiate", " ".join(set(self.site.faults_in_log(since))), "log")
+        self.site.wait_up()
+        self.named.check(self)
+
+    def test_a_certificate_that_is_too_weak(self):
+        self.start()
+        # It is in the list; the one that was fetched a moment ago still counts as the cluster's for two seconds.
+        self.provoke("CERTIFICATE_WEAK", "fault cti-server=weak", allowed={"CTL_STALE", "CTL_NOT_UPDATED"})
+        self.named.check(self)
+
     def test_which_list_knows_the_server(self):
         self.start()
         self.provoke("CTL_NOT_UPDATED", "fault cti-server=unlisted")
