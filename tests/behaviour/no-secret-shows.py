@@ -1,6 +1,6 @@
 # Promise: passphrase, the keys derived from it, codes and private keys are in no command line, no environment, no log at any
 # level, no status, metric, event, support bundle or other answer of the tools, and in no core file; the configuration and
-# the encrypted store are the only places.
+# the encrypted store are the only places (F93).
 # Could break: a secret handed to the link process as an argument, an option that is printed in full, a protocol trace, a
 # crash that leaves the memory on the disk.
 import hashlib
