@@ -152,11 +152,15 @@ TEST(Enrolment, WaitsAsLongAsRetryLaterSays) {
 TEST(Enrolment, ARetryLaterThatSaysNoTimeGivesTheServerItsTimeAnew) {
     for (const auto& later :
          {say(Command::retry_later), say(Command::retry_later).add(Tag::retry_delay, Bytes(5, 1))}) {
-        Play run;
-        run.server.says(auth_request()).says(later).says(key_request());
-        run.server.says(install()[2]).says(end_session(1));
-        const auto enrolled = run.with(request());
-        EXPECT_TRUE(enrolled) << enrolled.error().text();
+        auto wanted = request();
+        wanted.limits.total = 1h;
+        const auto usual = wanted.limits.answer;
+        for (const auto& [silence, succeeds] : {std::pair{usual - 1s, true}, std::pair{usual + 1s, false}}) {
+            Play run;
+            run.server.says(auth_request()).says(later).after(silence).says(key_request());
+            run.server.says(install()[2]).says(end_session(1));
+            EXPECT_EQ(run.with(wanted).has_value(), succeeds) << spelled(later);
+        }
     }
 }
 
@@ -166,6 +170,16 @@ TEST(Enrolment, SucceedsThoughTheServerClosesWithoutEndSession) {
     messages.pop_back();
     say_all(run.server, messages);
     EXPECT_TRUE(run.with(request()));
+    EXPECT_THAT(run.steps.back(), testing::StartsWith("no END_SESSION: "));
+}
+
+TEST(Enrolment, SucceedsThoughTheServerSaysSomethingElseInsteadOfEndSession) {
+    Play run;
+    auto messages = install();
+    messages.back() = key_request();
+    say_all(run.server, messages);
+    EXPECT_TRUE(run.with(request()));
+    EXPECT_EQ(run.steps.back(), "no END_SESSION: KEY_GENERATE_REQUEST");
 }
 
 TEST(Enrolment, SucceedsWhateverReasonTheServerEndsWithOnceTheCertificateIsKept) {
@@ -607,6 +621,7 @@ TEST(Enrolment, RefusesAForeignCertificateWithReason7) {
     ASSERT_FALSE(run.with(request()));
     EXPECT_EQ(run.server.sent(2).command, Command::store_certificate_response);
     EXPECT_EQ(run.server.sent(2).number(Tag::reason), 7);
+    EXPECT_EQ(run.steps.back(), "END_SESSION: reason 1 (success)") << "the server may end it";
 }
 
 TEST(Enrolment, KeepsACertificateThatStartsInTheFutureAndSaysByHowMuch) {
