@@ -39,6 +39,9 @@ Steady::duration processor_time() {
 }
 
 TEST(ListenerTest, F65_without_descriptors_it_tries_once_a_second_costs_nothing_and_recovers_by_itself) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizer needs descriptors of its own to look at an object";
+#endif
     net::Loop loop;
     std::vector<Error> paused;
     Listener::Events events{[] {}, [&paused](const Error& why) { paused.push_back(why); }};

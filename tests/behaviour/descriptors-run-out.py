@@ -19,7 +19,10 @@ class Descriptors(unittest.TestCase):
 
     def test_the_application_waits_and_is_taken_later(self):
         self.site = site = self.enterContext(Site())
-        pid = site.bring_up()["links"][0]["pid"]
+        link = site.bring_up()["links"][0]
+        if "system calls are not filtered in this build" in " ".join(link["notes"]):
+            self.skipTest("a sanitizer needs descriptors of its own to look at an object")
+        pid = link["pid"]
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         used = sorted(int(entry.name) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir())
         free = next(number for number in range(len(used) + 1) if number not in used)
