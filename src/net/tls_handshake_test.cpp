@@ -222,7 +222,7 @@ TEST_F(HandshakeTest, F54_a_server_with_static_RSA_alone_is_for_the_legacy_profi
 /// section 7.4.1.3).
 Bytes server_hello(std::uint8_t minor) {
     Bytes out{0x16, 3, minor, 0, 42, 2, 0, 0, 38, 3, minor};
-    out.insert(out.end(), 32, 0x5a);  // random
+    out.insert(out.end(), 32, 0x5a);           // random
     const Bytes rest{0x00, 0xc0, 0x2f, 0x00};  // no session id, suite, no compression
     out.insert(out.end(), rest.begin(), rest.end());
     return out;
