@@ -73,6 +73,7 @@ def times(status, key):
 def lose_ctimanager(site):
     """The node in use dies under an application; when the application is told, and when the link is back."""
     node = 1
+    before = site.link(1)["ctimanager"]
     with site.application(1) as application:
         application.sendall(b"in the middle of a call")
         receive(application, len(b"in the middle of a call"))
@@ -84,7 +85,9 @@ def lose_ctimanager(site):
             told = "reset"
         told_after = time.monotonic() - killed
     say(f"   the application was told after {told_after * 1000:.0f} ms (connection {told})")
-    status = site.wait_up(within=60)
+    # The application is told before tserver is: the status may still be the one of before.
+    status = site.wait("every link up on the other CTIManager", lambda s: all(
+        link["state"] == "up" and link["ctimanager"] != before for link in s["links"]), 60)
     say(f"   link 1 is up on the other CTIManager {status['links'][0]['ctimanager']} after "
         f"{status['links'][0]['times']['recovery_ms']} ms")
     site.tell_cluster(f"cti up {node}")
