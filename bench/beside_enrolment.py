@@ -4,7 +4,8 @@ nothing else going on and while an RSA-2048 key is being made all the time, in t
 
     TSERVER_BIN=build/release/bin bench/beside_enrolment.py [--rounds 5] [--keys 8]
 
-The simulated cluster and the application run on the same processors.
+The CTIManager of the measured link is a process of its own, or what the simulated CAPF computes would be measured too. All of it
+runs on the same processors.
 """
 import argparse
 import json
@@ -45,6 +46,16 @@ class Paced:
         return json.loads(out)
 
 
+def another_node(site):
+    """A second simulated node with the certificates of the first: the port of its CTIManager."""
+    address = site.slot.address(1)
+    services = [word for name in ("tftp", "capf", "cti", "cti-tls") for word in (f"--{name}", f"{address}:0")]
+    node = site.run([PROGRAMS / "ucmsim", "--state", site.directory / "cluster", "--control", site.directory / "node.control",
+                     *services], "node.log")
+    ports = dict(part.split("=", 1) for part in node.line("ready").split()[1:])
+    return int(ports["cti-tls"].rsplit(":", 1)[1])
+
+
 def one_round(site, numbers):
     quiet = Paced(site).figures()
     client, enrolling = Paced(site), Enrolling(site, numbers)
@@ -68,6 +79,10 @@ def main():
         site.start_tserver(options)
         site.wait("link 1 up, the others without a code", lambda s: s["links"][0]["state"] == "up" and all(
             link["reason"] and link["reason"]["fault"] == "CODE_MISSING" for link in s["links"][1:]), 120)
+        options[site.names[0]]["port"] = port = another_node(site)
+        site.write(options)
+        assert site.ctl("reload")[0] == 0
+        site.wait("link 1 up with the other node", lambda s: s["links"][0]["state"] == "up" and s["links"][0]["ctimanager"].endswith(f":{port}"), 20)
         rounds = []
         for turn in range(given.rounds):
             first = 2 + turn * given.keys

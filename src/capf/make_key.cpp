@@ -17,7 +17,10 @@ Result<crypto::PrivateKey> make(const KeySpec& spec) {
 }  // namespace
 
 Task<Result<crypto::PrivateKey>> make_key(net::Loop& loop, KeySpec spec) {
-    return net::offload(loop, [spec] { return make(spec); });
+    return net::offload(loop, [spec] {
+        net::give_way();
+        return make(spec);
+    });
 }
 
 }  // namespace tserver::capf

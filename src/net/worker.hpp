@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -36,6 +37,10 @@ struct Work {
 
 /// True while a thread started by offload() still computes: static objects must not be torn down under it.
 inline bool workers_busy() { return detail::abandoned() > 0; }
+
+/// For a thread that computes for seconds: every relay of the machine goes first. A host that has nothing
+/// else to do makes a key as fast as ever.
+inline void give_way() { ::setpriority(PRIO_PROCESS, 0, 10); }  // of this thread alone: setpriority(2), BUGS
 
 /// The result of `call()`, made on another thread. `call` takes everything it needs by value; if the waiting
 /// coroutine is cancelled, the thread ends by itself and its result is dropped.

@@ -73,6 +73,10 @@ TEST_F(SandboxTest, NothingCanBeRunAndTheAnswerIsAnError) {
 TEST_F(SandboxTest, NoProcessCanBeMade) {
     inside(Needs::calls, [] { return ::fork() == -1; });
 }
+TEST_F(SandboxTest, AThreadCanGiveWayToOthersAndMakeNobodyElseDoSo) {
+    inside(Needs::calls, [] { return ::setpriority(PRIO_PROCESS, 0, 10) == 0; });
+    inside(Needs::calls, [] { return ::setpriority(PRIO_USER, 0, 10) == -1 && errno == EPERM; });
+}
 TEST_F(SandboxTest, ThreadsCan) {
     inside(Needs::nothing, [] {
         bool ran = false;
