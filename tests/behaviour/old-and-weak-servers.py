@@ -40,9 +40,9 @@ class OldAndWeak(unittest.TestCase):
             with self.subTest(server=command):
                 self.assertTrue(site.tell_cluster(command)["ok"])
                 site.tell_cluster("cti drop")
-                self.assertEqual(site.called(fault), fault)
-                self.assertRegex(site.link()["reason"]["detail"], words)
-                self.assertNotIn(WEAK, site.link()["notes"])
+                link = site.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault)["links"][0]
+                self.assertRegex(link["reason"]["detail"], words)
+                self.assertNotIn(WEAK, link["notes"])
                 row = self.doctor_row()
                 self.assertEqual(row["fault"], fault)
                 self.assertRegex(row["seen"], words)
