@@ -58,7 +58,7 @@ Result<void> serve(const Wanted& wanted) {
     fmt::print(stderr, "tserver-console serves http://{}{}{}\n", at,
                confined.files ? "" : "; files are not confined: this kernel has no Landlock",
                confined.calls ? "" : "; system calls are not filtered in this build");
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
     loop.run();
     return {};
 }
@@ -68,7 +68,7 @@ Result<void> serve(const Wanted& wanted) {
 int main(int argc, char** argv) {
     os::end_when_memory_is_gone("tserver-console");
     crypto::fail_as_new_does();
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     CLI::App app{"tserver-console: status, events and metrics of tserver over HTTP; reads only."};
     app.footer(
         "Example: tserver-console --listen 127.0.0.1:9748\n"

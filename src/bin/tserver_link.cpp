@@ -1,5 +1,6 @@
 // tserver-link: one link, started by tserver and never by hand.
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -23,9 +24,9 @@ os::Fd termination_signal() {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, nullptr);
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGHUP, SIG_IGN);
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGINT, SIG_IGN));
+    static_cast<void>(std::signal(SIGHUP, SIG_IGN));
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     return os::Fd{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
 
@@ -66,8 +67,8 @@ int main(int argc, char** argv) {
     const os::Fd log_socket{
         ::fcntl(control::log_descriptor, F_SETFD, FD_CLOEXEC) == 0 ? control::log_descriptor : -1};
     if (!channel) {
-        std::fputs("tserver-link is started by tserver, one for each link: run tserver --config FILE\n",
-                   stderr);
+        fmt::print(stderr,
+                   "tserver-link is started by tserver, one for each link: run tserver --config FILE\n");
         return 2;
     }
     log::Log::Setup setup;

@@ -50,6 +50,7 @@ std::vector<Examined> examine_all(const std::vector<config::LinkConfig>& links,
                                   const std::optional<control::Status>& status) {
     net::Loop loop;
     std::vector<Examined> out;
+    out.reserve(links.size());
     for (const auto& link : links) out.push_back({link.name, {}});
     std::vector<net::Job> jobs;
     for (std::size_t i = 0; i < links.size(); ++i) {

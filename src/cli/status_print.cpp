@@ -198,10 +198,13 @@ std::string duration_text(std::chrono::seconds time) {
 
 std::string octets_text(std::uint64_t count) {
     if (count < 1000) return std::to_string(count);
-    auto value = static_cast<double>(count);
+    auto value = static_cast<double>(count) / 1000;
     std::size_t step = 0;
     constexpr std::string_view units = "kMGTPE";
-    for (value /= 1000; value >= 999.5 && step + 1 < units.size(); value /= 1000) ++step;
+    while (value >= 999.5 && step + 1 < units.size()) {
+        value /= 1000;
+        ++step;
+    }
     return value < 9.95 ? fmt::format("{:.1f}{}", value, units[step])
                         : fmt::format("{:.0f}{}", value, units[step]);
 }

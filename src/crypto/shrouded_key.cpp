@@ -35,7 +35,8 @@ std::optional<Secret> run(Way way, const StretchedKeys& keys, ByteView iv, ByteV
                                        static_cast<int>(input.size())) == 1 &&
                       EVP_CipherFinal_ex(context.get(), out.data() + length, &rest) == 1;
     std::optional<Secret> result;
-    if (done) result.emplace(as_text(ByteView{out}.first(static_cast<std::size_t>(length + rest))));
+    const auto written = static_cast<std::size_t>(length) + static_cast<std::size_t>(rest);
+    if (done) result.emplace(as_text(ByteView{out}.first(written)));
     wipe(out);
     return result;
 }

@@ -124,7 +124,7 @@ net::Task<void> Examination::names() {
         hosts.push_back(*patient_.link.capf_host);
     }
     std::ranges::sort(hosts);
-    hosts.erase(std::ranges::unique(hosts).begin(), hosts.end());
+    hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
     std::vector<std::string> seen;
     std::vector<std::string> unknown;
     const auto until = Steady::now() + names_limit;

@@ -43,7 +43,7 @@ public:
     Shortly(net::Loop& loop, std::function<void()> work) : Timer{loop}, work_{std::move(work)} {
         arm(Steady::now() + std::chrono::milliseconds{5});
     }
-    ~Shortly() { finish(); }
+    ~Shortly() override { finish(); }
     void finish() {
         if (auto work = std::exchange(work_, nullptr)) work();
     }

@@ -197,7 +197,7 @@ Result<void> check_below(Tree& tree, const std::string& path, unsigned owner, De
     TRY(names, tree.list(path));
     for (const auto& name : names) {
         // Between list and look another process may take a temporary file away.
-        if (auto each = check_below(tree, path + "/" + name, owner, depth);
+        if (auto each = check_below(tree, fmt::format("{}/{}", path, name), owner, depth);
             !each && each.error().fault != Fault::STORE_MISSING)
             return each;
     }
@@ -267,7 +267,7 @@ Result<void> ensure_directory(Tree& tree, const std::string& parent, const std::
 
 Result<void> remove_all(Tree& tree, const std::string& path) {
     TRY(names, tree.list(path));
-    for (const auto& name : names) CHECK(tree.remove(path + "/" + name));
+    for (const auto& name : names) CHECK(tree.remove(fmt::format("{}/{}", path, name)));
     return tree.remove_directory(path);
 }
 

@@ -131,8 +131,10 @@ config::Checked<config::Plan> Supervisor::plan_for(const std::filesystem::path& 
 config::Checked<config::Plan> Supervisor::reload() {
     auto fresh = config::load(config_.source);
     config::Checked<config::Plan> planned;
-    if (fresh) planned = config::plan(config_, *fresh);
-    if (!fresh) planned = tl::unexpected(std::move(fresh).error());
+    if (fresh)
+        planned = config::plan(config_, *fresh);
+    else
+        planned = tl::unexpected(fresh.error());
     if (planned && planned->refused()) planned = tl::unexpected(problems_of(*planned, config_.source));
     refused_ = !planned;
     if (planned) {
