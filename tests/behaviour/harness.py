@@ -368,7 +368,7 @@ class Site:
         def connect():
             try:
                 return socket.create_connection(self.listen(n), timeout=20)
-            except (ConnectionRefusedError, ConnectionResetError):  # reset: the link closed its listener meanwhile
+            except ConnectionRefusedError:
                 return None
         return wait_for(f"connection to link {n}", connect, within)
 

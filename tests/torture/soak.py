@@ -63,6 +63,9 @@ class Application(threading.Thread):
         while not self.ending.is_set() and not self.fault:
             try:
                 connection = self.site.application(self.n, within=60)
+            except ConnectionResetError:  # the link lost the CTIManager while it was made
+                self.lost += 1
+                continue
             except AssertionError as fault:
                 self.fault = str(fault)
                 return
