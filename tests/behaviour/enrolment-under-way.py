@@ -28,8 +28,7 @@ class UnderWay(unittest.TestCase):
         self.site.write(self.options)
         self.assertEqual(self.site.ctl("reload")[0], 0)
         self.assertTrue(self.site.refused())
-        link = self.site.wait_up()["links"][0]
-        self.assertEqual(link["profile"], "modern")
+        self.site.wait("up with the new profile", lambda s: s["links"][0]["state"] == "up" and s["links"][0]["profile"] == "modern", 60)
         self.assertEqual(self.site.counts()["capf_sessions"], 1)
         self.assertEqual(self.issued(), 1)
 
