@@ -13,24 +13,27 @@ constexpr std::uint8_t version = 1;
 tl::unexpected<Error> bad(std::string detail) { return fail(Fault::CONTROL_PROTOCOL, std::move(detail)); }
 
 constexpr std::string_view keys_name = "=keys";
-constexpr std::size_t key_octets = 32;
 
-/// rounds u32, cipher, mac, salt
-Secret write(const StretchedKeys& keys) {
-    Writer out;
-    out.reserve(4 + 2 * key_octets + keys.salt.size());
-    out.u32(keys.rounds).text(keys.cipher.reveal()).text(keys.mac.reveal()).text(as_text(keys.salt));
+Secret secret_of(Writer out) {
     auto octets = out.take();
     Secret whole{as_text(octets)};
     wipe(octets);
     return whole;
 }
 
+/// rounds u32, cipher, mac, salt
+Secret write(const StretchedKeys& keys) {
+    Writer out;
+    out.reserve(4 + 2 * stretched_octets + keys.salt.size());
+    out.u32(keys.rounds).text(keys.cipher.reveal()).text(keys.mac.reveal()).text(as_text(keys.salt));
+    return secret_of(std::move(out));
+}
+
 std::optional<StretchedKeys> read_keys(ByteView octets) {
     Reader in{octets};
     const auto rounds = in.u32();
-    const auto cipher = in.take(key_octets);
-    const auto mac = in.take(key_octets);
+    const auto cipher = in.take(stretched_octets);
+    const auto mac = in.take(stretched_octets);
     const auto salt = in.take(in.left());
     if (!rounds || !cipher || !mac || !salt) return std::nullopt;
     return StretchedKeys{
@@ -68,10 +71,7 @@ Secret encode(const LinkConfig& link) {
         out.u16(static_cast<std::uint16_t>(name.size())).text(name);
         out.u32(static_cast<std::uint32_t>(value.size())).text(value);
     });
-    auto octets = out.take();
-    Secret whole{as_text(octets)};
-    wipe(octets);
-    return whole;
+    return secret_of(std::move(out));
 }
 
 Result<LinkConfig> decode(ByteView octets) {

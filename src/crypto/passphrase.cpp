@@ -10,11 +10,9 @@
 namespace tserver::crypto {
 namespace {
 
-constexpr std::size_t key_octets = 32;
-
 template <class Derive>
 Result<Secret> derived(Derive derive) {
-    Bytes key(key_octets);
+    Bytes key(stretched_octets);
     const bool made = derive(key.data()) == 1;
     Secret out{as_text(key)};
     wipe(key);
@@ -27,7 +25,7 @@ Result<StretchedKeys> stretch(const Secret& passphrase, ByteView salt, unsigned 
     const auto text = passphrase.reveal();
     const auto length = static_cast<int>(text.size());
     const auto salt_length = static_cast<int>(salt.size());
-    const auto size = static_cast<int>(key_octets);
+    const auto size = static_cast<int>(stretched_octets);
     TRY(cipher, derived([&](unsigned char* out) {
             return PKCS5_PBKDF2_HMAC(text.data(), length, salt.data(), salt_length, static_cast<int>(rounds),
                                      EVP_sha256(), size, out);

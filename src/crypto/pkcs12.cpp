@@ -24,8 +24,6 @@ using BagPtr = std::unique_ptr<PKCS12_SAFEBAG, Freed<PKCS12_SAFEBAG_free>>;
 using Pkcs7Ptr = std::unique_ptr<PKCS7, Freed<PKCS7_free>>;
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT_free>>;
 using PbePtr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
-using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
-using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
 
 struct FreeBags {
     void operator()(STACK_OF(PKCS12_SAFEBAG) * bags) const noexcept {
@@ -148,11 +146,6 @@ std::string algorithm_name(const X509_ALGOR* algorithm) {
     X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
     return algorithm_name(object);
 }
-int nid_of(const X509_ALGOR* algorithm) {
-    const ASN1_OBJECT* object = nullptr;
-    X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
-    return OBJ_obj2nid(object);
-}
 
 tl::unexpected<Error> unsupported(std::string_view what) {
     drain_errors();
@@ -268,13 +261,12 @@ std::optional<Salt> salt_of(const PKCS12* file) {
     const ASN1_INTEGER* rounds = nullptr;
     const X509_ALGOR* digest = nullptr;
     PKCS12_get0_mac(nullptr, &digest, &salt, &rounds, file);
-    const auto* octets = ASN1_STRING_get0_data(salt);
-    const auto length = static_cast<std::size_t>(ASN1_STRING_length(salt));
+    const auto octets = view(salt);
     const long count = rounds != nullptr ? ASN1_INTEGER_get(rounds) : 1;
-    if (nid_of(digest) != NID_sha256 || length != salt_octets || count < 2 || count > most_rounds ||
+    if (nid_of(digest) != NID_sha256 || octets.size() != salt_octets || count < 2 || count > most_rounds ||
         count % 2 != 0)
         return std::nullopt;
-    return Salt{{octets, octets + length}, static_cast<unsigned>(count / 2)};
+    return Salt{{octets.begin(), octets.end()}, static_cast<unsigned>(count / 2)};
 }
 
 bool mac_fits(const PKCS12* file, const STACK_OF(PKCS7) * safes, const StretchedKeys& keys) {
@@ -282,9 +274,7 @@ bool mac_fits(const PKCS12* file, const STACK_OF(PKCS7) * safes, const Stretched
     PKCS12_get0_mac(&mac, nullptr, nullptr, nullptr, file);
     const auto content = content_of(safes);
     if (!content) return false;
-    const auto own = authenticate(keys.mac, *content);
-    return std::ranges::equal(
-        own, ByteView{ASN1_STRING_get0_data(mac), static_cast<std::size_t>(ASN1_STRING_length(mac))});
+    return std::ranges::equal(authenticate(keys.mac, *content), view(mac));
 }
 
 Result<void> verify_mac(PKCS12* file, const Passphrase& passphrase) {

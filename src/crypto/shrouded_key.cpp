@@ -13,8 +13,6 @@ constexpr std::size_t block = 16;
 
 using AlgorithmPtr = std::unique_ptr<X509_ALGOR, Freed<X509_ALGOR_free>>;
 using CipherPtr = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
-using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
-using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
 
 enum class Way : std::uint8_t { decrypt, encrypt };
 
@@ -39,12 +37,6 @@ std::optional<Secret> run(Way way, const StretchedKeys& keys, ByteView iv, ByteV
     if (done) result.emplace(as_text(ByteView{out}.first(written)));
     wipe(out);
     return result;
-}
-
-int nid_of(const X509_ALGOR* algorithm) { return OBJ_obj2nid(algorithm->algorithm); }
-
-ByteView view(const ASN1_STRING* string) {
-    return {ASN1_STRING_get0_data(string), static_cast<std::size_t>(ASN1_STRING_length(string))};
 }
 
 template <class Pointer>
@@ -78,6 +70,16 @@ std::optional<Bytes> vector_of(const X509_ALGOR* algorithm, const StretchedKeys&
 tl::unexpected<Error> internal() { return fail(Fault::INTERNAL, "PKCS#12: key: " + drain_errors()); }
 
 }  // namespace
+
+int nid_of(const X509_ALGOR* algorithm) {
+    const ASN1_OBJECT* object = nullptr;
+    X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+    return OBJ_obj2nid(object);
+}
+
+ByteView view(const ASN1_STRING* string) {
+    return {ASN1_STRING_get0_data(string), static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
 
 Result<ShroudedPtr> shroud(const PKCS8_PRIV_KEY_INFO* plain, const StretchedKeys& keys) {
     unsigned char* der = nullptr;

@@ -11,7 +11,12 @@
 namespace tserver::crypto {
 
 using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freed<PKCS8_PRIV_KEY_INFO_free>>;
+using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
+using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
 using ShroudedPtr = std::unique_ptr<X509_SIG, Freed<X509_SIG_free>>;
+
+int nid_of(const X509_ALGOR* algorithm);
+ByteView view(const ASN1_STRING* string);
 
 /// @return INTERNAL
 Result<ShroudedPtr> shroud(const PKCS8_PRIV_KEY_INFO* plain, const StretchedKeys& keys);
