@@ -82,9 +82,14 @@ std::string table(const control::Status& status, Instant now, Colour colour) {
 }
 
 /// The other links are not mentioned: each is a process of its own, and stands in the table with its state.
-std::string_view what_follows(const LinkStatus& link) {
-    return link.state == LinkState::stopped || link.state == LinkState::disabled ? "it waits for you"
-                                                                                 : "it tries again by itself";
+std::string what_follows(const LinkStatus& link) {
+    const auto since = fmt::format("since {}", rfc3339(link.since));
+    switch (link.state) {
+        case LinkState::stopped:
+        case LinkState::disabled: return since + "; it waits for you";
+        case LinkState::waiting: return since + "; it tries again by itself";
+        default: return "was the last failure; it is trying again";
+    }
 }
 
 std::string trouble(const LinkStatus& link, Colour colour) {
@@ -92,7 +97,7 @@ std::string trouble(const LinkStatus& link, Colour colour) {
     if (!link.reason) return {};
     const auto& fault = row(link.reason->fault);
     auto out = fmt::format("\n{} is {}: {}\n", name, text(link.state), fault.meaning);
-    out += fmt::format("  {} since {}; {}\n", fault.id, rfc3339(link.since), what_follows(link));
+    out += fmt::format("  {} {}\n", fault.id, what_follows(link));
     if (!link.reason->detail.empty()) out += fmt::format("  seen: {}\n", escape(link.reason->detail, 600));
     out += fmt::format("  → {}\n", fault.action);
     return out;

@@ -47,6 +47,23 @@ TEST(StatusText, SaysWhatSeenWhereAndWhatToDoForALinkThatIsNotUp) {
                                 "  → in CUCM open the CAPF profile"));
 }
 
+TEST(StatusText, SaysWhatFailedLastOfALinkThatTriesAgain) {
+    struct {
+        LinkState state;
+        const char* line;
+    } const rows[] = {
+        {LinkState::waiting, "CTI_REFUSED since 2026-11-25T08:40:00Z; it tries again by itself"},
+        {LinkState::trust, "CTI_REFUSED was the last failure; it is trying again"},
+        {LinkState::enrolling, "CTI_REFUSED was the last failure; it is trying again"},
+        {LinkState::connecting, "CTI_REFUSED was the last failure; it is trying again"},
+    };
+    for (const auto& row : rows) {
+        auto down = link("link-tls-2", row.state);
+        down.reason = control::Reason{Fault::CTI_REFUSED, "10.1.1.5:2749: Connection refused"};
+        EXPECT_THAT(status_text({"0.1.0", 1, {down}, {}}, now, Colour::off), HasSubstr(row.line));
+    }
+}
+
 struct NoticeCase {
     const char* reason;
     std::function<void(control::LinkStatus&)> change;

@@ -33,7 +33,8 @@ constexpr bool carries(LinkState state) noexcept {
     return state == LinkState::up || state == LinkState::plain;
 }
 
-/// Why a link is not up. In JSON `action` stands beside it, from the fault table.
+/// Why a link is not up: what failed last, also while it is tried again. In JSON `action` stands beside it,
+/// from the fault table.
 struct Reason {
     Fault fault;
     std::string detail;

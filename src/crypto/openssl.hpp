@@ -4,6 +4,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -27,6 +28,8 @@ using Pkcs12Ptr = std::unique_ptr<PKCS12, Freed<PKCS12_free>>;
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using BnPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using MdCtxPtr = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
+using CipherPtr = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
+using KdfPtr = std::unique_ptr<EVP_KDF, Freed<EVP_KDF_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Freed<SSL_free>>;
 

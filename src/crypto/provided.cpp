@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
-#include <openssl/kdf.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -17,8 +16,6 @@ namespace tserver::crypto {
 namespace {
 
 using MdPtr = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
-using CipherPtr = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
-using KdfPtr = std::unique_ptr<EVP_KDF, Freed<EVP_KDF_free>>;
 using ConfPtr = std::unique_ptr<CONF, Freed<NCONF_free>>;
 struct CharsFree {
     void operator()(char* text) const noexcept { OPENSSL_free(text); }

@@ -5,6 +5,8 @@
 namespace tserver::crypto {
 namespace {
 
+using ExchangePtr = std::unique_ptr<EVP_KEYEXCH, Freed<EVP_KEYEXCH_free>>;
+
 tl::unexpected<Error> failed(std::string_view step) {
     return fail(Fault::INTERNAL, fmt::format("{}: {}", step, drain_errors()));
 }
@@ -21,23 +23,28 @@ CertPtr certificate_of(const PrivateKey& key) {
     return good ? std::move(made) : nullptr;
 }
 
-Result<SslCtxPtr> server_context() {
-    TRY(key, PrivateKey::make_ec(Curve::p256));
-    const auto certificate = certificate_of(key);
-    SslCtxPtr context{SSL_CTX_new(TLS_server_method())};
-    if (!certificate || !context || SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 ||
-        SSL_CTX_use_PrivateKey(context.get(), key.raw()) != 1)
-        return failed("a certificate of our own");
-    return context;
+/// What a handshake takes beyond what a certificate of our own has shown.
+bool has_the_rest() {
+    const KdfPtr kdf{EVP_KDF_fetch(nullptr, "TLS13-KDF", nullptr)};
+    const CipherPtr cipher{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)};
+    const ExchangePtr exchange{EVP_KEYEXCH_fetch(nullptr, "ECDH", nullptr)};
+    return kdf && cipher && exchange;
 }
 
 }  // namespace
 
-Result<void> rehearse_handshake(TlsProfile profile) {
-    TRY(ours, TlsContext::client(profile, nullptr));
-    TRY(theirs, server_context());
-    const SslPtr client{SSL_new(ours.raw())};
-    const SslPtr server{SSL_new(theirs.get())};
+Result<Rehearsal> Rehearsal::prepare(TlsProfile profile) {
+    TRY(key, PrivateKey::make_ec(Curve::p256));
+    auto certificate = certificate_of(key);
+    if (!certificate || !has_the_rest()) return failed("parts of a handshake");
+    const Identity identity{std::move(key), Certificate{certificate.release()}};
+    TRY(ends, TlsContext::both_sides(profile, identity));
+    return Rehearsal{std::move(ends)};
+}
+
+Result<void> Rehearsal::play() const {
+    const SslPtr client{SSL_new(ends_.raw())};
+    const SslPtr server{SSL_new(ends_.raw())};
     BIO* near = nullptr;
     BIO* far = nullptr;
     if (!client || !server || BIO_new_bio_pair(&near, 0, &far, 0) != 1) return failed("two ends");

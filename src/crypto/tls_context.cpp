@@ -73,13 +73,13 @@ bool apply(SSL_CTX* context, const ProfileRow& row) {
 }
 
 /// OpenSSL makes no context in the call that reads settings it has to refuse; in the next one it does.
-SslCtxPtr new_context() {
+SslCtxPtr new_context(const SSL_METHOD* side = TLS_client_method()) {
     load_settings();
-    return SslCtxPtr{SSL_CTX_new(TLS_client_method())};
+    return SslCtxPtr{SSL_CTX_new(side)};
 }
 
-Result<SslCtxPtr> context_of(TlsProfile profile) {
-    auto context = new_context();
+Result<SslCtxPtr> context_of(TlsProfile profile, const SSL_METHOD* side = TLS_client_method()) {
+    auto context = new_context(side);
     if (!context) return fail(Fault::INTERNAL, "TLS context: " + drain_errors());
     if (!apply(context.get(), row_of(profile))) {
         return fail(Fault::INTERNAL, fmt::format("TLS profile {}: {}", name(profile), drain_errors()));
@@ -153,6 +153,13 @@ Result<TlsContext> TlsContext::client(TlsProfile profile, const Identity* identi
         if (const auto why = give(context.get(), row_of(profile), *identity))
             return too_weak(profile, *identity, *why);
     }
+    return TlsContext{context.release(), profile};
+}
+
+Result<TlsContext> TlsContext::both_sides(TlsProfile profile, const Identity& identity) {
+    TRY(context, context_of(profile, TLS_method()));
+    if (const auto why = give(context.get(), row_of(profile), identity))
+        return too_weak(profile, identity, *why);
     return TlsContext{context.release(), profile};
 }
 

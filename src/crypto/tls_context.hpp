@@ -25,6 +25,10 @@ public:
     /// @return INTERNAL, or CERTIFICATE_WEAK when the profile forbids the identity's own key or signature
     static Result<TlsContext> client(TlsProfile profile, const Identity* identity);
 
+    /// For a handshake with ourselves.
+    /// @return as client()
+    static Result<TlsContext> both_sides(TlsProfile profile, const Identity& identity);
+
     /// For looking at a server: one version, and every suite the library has but these, however weak.
     /// @param version  "TLSv1", "TLSv1.1", "TLSv1.2" or "TLSv1.3"
     /// @param without  names as TlsStream::suite() tells them

@@ -25,7 +25,7 @@ void Board::enter(control::LinkState state, const std::optional<Error>& reason) 
         status.state = state;
         status.since = wall_now();
     }
-    status.reason.reset();
+    if (control::carries(state)) status.reason.reset();
     if (reason) status.reason = control::Reason{reason->fault, reason->detail};
 }
 

@@ -16,7 +16,8 @@ class Board final : net::Timer {
 public:
     Board(net::Loop& loop, control::Channel& channel, log::Log& log, const config::LinkConfig& config);
 
-    /// Enters a state; `since` changes only when the state does. Without an error the reason is cleared.
+    /// Enters a state; `since` changes only when the state does. The reason of the last failure stands until
+    /// there is another, or the link carries.
     void enter(control::LinkState state, const std::optional<Error>& reason = {});
     /// For everything else: change it, then say so.
     control::LinkStatus& edit();

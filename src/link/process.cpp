@@ -167,11 +167,12 @@ Result<void> Process::confine(const config::LinkConfig& config) {
     if (key_memory_ != crypto::KeyMemory::locked)
         confinement_ = "memory locked: no (key memory is not locked: raise LimitMEMLOCK); ";
     // What OpenSSL lacks outside as well is named by who needs it.
-    const bool secure = config::security(config) == config::Security::tls;
-    const bool shakes_hands = secure && crypto::rehearse_handshake(config.tls_profile);
+    std::optional<crypto::Rehearsal> handshake;
+    if (config::security(config) == config::Security::tls)
+        if (auto prepared = crypto::Rehearsal::prepare(config.tls_profile)) handshake = *std::move(prepared);
     TRY(made, os::confine(wanted));
-    if (shakes_hands) {
-        if (const auto inside = crypto::rehearse_handshake(config.tls_profile); !inside)
+    if (handshake) {
+        if (const auto inside = handshake->play(); !inside)
             return fail(Fault::SANDBOX, "the self-test of the sandbox: " + inside.error().detail);
     }
     if (!made.files) confinement_ += "files are not confined: this kernel has no Landlock; ";

@@ -229,12 +229,13 @@ void LinkProcess::settle(control::LinkState state, std::optional<control::Reason
 void LinkProcess::become(control::LinkStatus status) {
     using control::LinkState;
     const auto from = last_.state;
-    const bool same = from == status.state && last_.reason == status.reason && !last_.name.empty();
     const bool first = last_.name.empty();
+    const bool same = from == status.state && last_.reason == status.reason;
+    const bool failed = status.state == LinkState::waiting || status.state == LinkState::stopped;
+    const bool news = failed || last_.reason != status.reason;
     last_ = std::move(status);
     if (same || first) return;
-    const auto& reason = last_.reason;
-    const bool failed = last_.state == LinkState::waiting || last_.state == LinkState::stopped;
+    const auto reason = news ? last_.reason : std::nullopt;
     if (failed && reason && reason->fault != Fault::STOPPED) ++failures_[reason->fault];
     around_.log.write(log::link_state, {name()}, {text(from)}, {text(last_.state)},
                       {reason ? id(reason->fault) : "none"}, {reason ? reason->detail : ""});

@@ -107,6 +107,17 @@ TEST_F(LinkProcessTest, KnowsAProcessWithoutMemoryByItsExitCode) {
     EXPECT_EQ(link.status().reason->fault, Fault::OUT_OF_RESOURCES);
 }
 
+/// The changes of state that became events: "from>to fault".
+std::vector<std::string> changes_in(const control::EventLog& events) {
+    std::vector<std::string> out;
+    const auto happened = events.after({events.cursor().run, 0}).value();
+    for (const auto& event : happened) {
+        if (event.id == log::link_state.row.id)
+            out.push_back(event.fields[0].value + ">" + event.fields[1].value + " " + event.fields[2].value);
+    }
+    return out;
+}
+
 TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault) {
     control::Recorder recorder;
     control::EventLog events{loop_, recorder};
@@ -116,17 +127,25 @@ TEST_F(LinkProcessTest, TellsEachChangeOfStateAsAnEventAndCountsFailuresByFault)
     ::kill(*link.pid(), SIGKILL);
     ASSERT_TRUE(comes([&] { return link.status().restarts == 1; }));
     ASSERT_TRUE(gets(LinkState::up));
-    std::vector<std::string> changes;
-    const auto happened = events.after({events.cursor().run, 0}).value();
-    for (const auto& event : happened) {
-        if (event.id == log::link_state.row.id)
-            changes.push_back(event.fields[0].value + ">" + event.fields[1].value + " " +
-                              event.fields[2].value);
-    }
     log_.listen(nullptr);
-    EXPECT_EQ(changes, (std::vector<std::string>{"stopped>connecting none", "connecting>up none",
-                                                 "up>waiting CHILD_DIED", "waiting>up none"}));
+    EXPECT_EQ(changes_in(events), (std::vector<std::string>{"stopped>connecting none", "connecting>up none",
+                                                            "up>waiting CHILD_DIED", "waiting>up none"}));
     const std::map<Fault, std::uint64_t> counted{{Fault::CHILD_DIED, 1}};
+    EXPECT_EQ(link.status().failures, counted);
+}
+
+TEST_F(LinkProcessTest, TellsAFailureOnceThoughItsReasonStandsWhileTheLinkTriesAgain) {
+    control::Recorder recorder;
+    control::EventLog events{loop_, recorder};
+    log_.listen(&events);
+    auto& link = start("retries");
+    ASSERT_TRUE(gets(LinkState::up));
+    log_.listen(nullptr);
+    EXPECT_EQ(changes_in(events),
+              (std::vector<std::string>{"stopped>connecting none", "connecting>waiting CTI_REFUSED",
+                                        "waiting>connecting none", "connecting>waiting CTI_REFUSED",
+                                        "waiting>connecting none", "connecting>up none"}));
+    const std::map<Fault, std::uint64_t> counted{{Fault::CTI_REFUSED, 2}};
     EXPECT_EQ(link.status().failures, counted);
 }
 

@@ -45,6 +45,17 @@ class Lost(unittest.TestCase):
             self.assertEqual(exchange(application, b"after"), b"after")
         self.assertEqual(site.counts()["capf_sessions"], 1)
 
+    def test_while_it_is_tried_again_the_status_says_what_failed_last(self):
+        site = self.enterContext(Site())
+        site.bring_up()
+        site.tell_cluster("fault cti-silent")  # the next attempt lasts until its deadline
+        site.tell_cluster("cti reset")
+        link = site.wait("connecting", lambda s: s["links"][0]["state"] == "connecting")["links"][0]
+        self.assertEqual(link["reason"] and link["reason"]["fault"], "CTI_CLOSED")
+        self.assertRegex(site.ctl("status")[1], r"link-tls-1 is connecting: .*\n  CTI_CLOSED was the last failure; it is trying again\n")
+        site.tell_cluster("clear")
+        self.assertIsNone(site.wait_up()["links"][0]["reason"])
+
     def test_a_ctimanager_that_restarts_again_and_again_is_not_taken_for_one_with_an_idle_time_out(self):
         site = self.enterContext(Site())
         site.bring_up()

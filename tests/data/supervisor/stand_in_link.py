@@ -2,7 +2,7 @@
 """A stand-in for tserver-link that speaks the frames of src/control/channel.hpp by a second implementation.
 
 What it does wrong is in its link's name: dies (at once), starves (as one without memory), tells (why it ends), deaf (no Ready), silent (answers no Ping), stubborn (neither
-the stop frame nor SIGTERM ends it), garbled (sends nonsense). It notes each frame it gets in <name>.frames beside
+the stop frame nor SIGTERM ends it), garbled (sends nonsense), retries (fails twice before it is up). It notes each frame it gets in <name>.frames beside
 itself when that file exists.
 """
 import json
@@ -67,6 +67,10 @@ while True:
         send(STATUS, b"{")
     elif kind == CONFIGURE and name != "deaf":
         send(READY)
+        if name == "retries":
+            refused = {"fault": "CTI_REFUSED", "detail": "10.1.1.5:2749: Connection refused", "action": ""}
+            for state, reason in (("waiting", refused), ("connecting", refused)) * 2:
+                send(STATUS, json.dumps(status() | {"state": state, "reason": reason}).encode())
         send(STATUS, json.dumps(status()).encode())
         if name == "forger":  # in the name of another link, with a number and a time of its own
             send(LOGGED, json.dumps({"id": 8103, "link": "other", "sequence": 77, "time": "2001-01-01T00:00:00.000Z",
