@@ -36,6 +36,10 @@ public:
         incoming_.push_back({std::move(octets), 0ms});
         return *this;
     }
+    Script& says_all(const std::vector<Message>& messages) {
+        for (const auto& message : messages) says(message);
+        return *this;
+    }
     /// What comes next takes this long to come.
     Script& after(std::chrono::milliseconds pause) {
         incoming_.push_back({{}, pause});

@@ -3,6 +3,7 @@
 enrolment that saves an identity.
 
     TSERVER_BIN=build/release/bin tests/torture/system_calls.py [--seconds 600] [--step 1] [--offset 0] [--calls fsync,openat]
+                                                  [--programs tserver-link]
 
 A point is a program, a call, its number and an errno. Promised at each: nothing goes in clear while TLS is on (the
 CTIManager's plain ports see no connection); and with the fault gone, a new start brings the link up, with the
@@ -98,17 +99,19 @@ class Torture:
         self.end()
         return True
 
-    def run(self, calls, step, offset):
-        for program in ("tserver", "tserver-link"):
+    def run(self, programs, calls, step, offset):
+        for program in programs:
             for call in calls:
                 for lasts in ("once", "for-good"):
-                    number = 1 + offset
+                    number = first = 1 + offset
                     while time.monotonic() < self.until and self.point(
                             f"{program}:{call}:{getattr(errno, CALLS[call])}:{number}:{lasts}"):
                         number += step
                     print(f"{program} {call} {lasts}: up to {number}", file=sys.stderr, flush=True)
                     if time.monotonic() >= self.until:
                         return False
+                    if number == first:
+                        break  # this program does not make the call
         return True
 
 
@@ -118,6 +121,7 @@ def main():
     arguments.add_argument("--step", type=int, default=1)
     arguments.add_argument("--offset", type=int, default=0)
     arguments.add_argument("--calls", default=",".join(CALLS))
+    arguments.add_argument("--programs", default="tserver,tserver-link")
     given = arguments.parse_args()
     begun = time.monotonic()
     with Site(links=1) as site:
@@ -126,7 +130,7 @@ def main():
         site.wait_up(within=60)
         torture = Torture(site, begun + given.seconds)
         torture.end()
-        whole = torture.run(given.calls.split(","), given.step, given.offset)
+        whole = torture.run(given.programs.split(","), given.calls.split(","), given.step, given.offset)
     print(f"{torture.points} points in {time.monotonic() - begun:.0f} s, {'all' if whole else 'as many as there was time for'}: "
           f"{torture.came_up} came up in spite of the fault, {len(torture.broken)} promises broken")
     for problem in torture.broken:
