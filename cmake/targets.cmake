@@ -14,6 +14,20 @@ set(TSERVER_NEEDS_console Boost::json)
 set(TSERVER_NEEDS_trust Boost::json)
 set(TSERVER_NEEDS_config Boost::json)
 
+# Every file includes most of these. The unit tests have gtest in theirs, and under a sanitizer no optimiser: it works on them
+# twice as long as the compiler, for tests that are over in a moment.
+set(TSERVER_PRECOMPILED <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span> <string>
+    <string_view> <utility> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+set(TSERVER_PRECOMPILED_FOR_TESTS ${TSERVER_PRECOMPILED} <gmock/gmock.h> <gtest/gtest.h>)
+
+function(tserver_precompiled target first headers)
+    if(target STREQUAL first)
+        target_precompile_headers(${target} PRIVATE ${headers})
+    else()
+        target_precompile_headers(${target} REUSE_FROM ${first})
+    endif()
+endfunction()
+
 function(tserver_folder folder path)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${path}/*.cpp)
     set(tests ${sources})
@@ -29,19 +43,16 @@ function(tserver_folder folder path)
         target_link_libraries(ts_${folder} PUBLIC $<TARGET_NAME_IF_EXISTS:ts_${used}>)
     endforeach()
     target_link_libraries(ts_${folder} PUBLIC ${TSERVER_NEEDS_${folder}})
-    if(folder STREQUAL "base")
-        target_precompile_headers(ts_base PRIVATE
-            <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span> <string>
-            <string_view> <utility> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
-    else()
-        target_precompile_headers(ts_${folder} REUSE_FROM ts_base)
-    endif()
+    tserver_precompiled(ts_${folder} ts_base "${TSERVER_PRECOMPILED}")
     if(tests AND TSERVER_TESTS)
         add_executable(${folder}_test ${tests})
         target_link_libraries(${folder}_test PRIVATE ts_${folder} GTest::gtest GTest::gmock GTest::gtest_main)
-        target_precompile_headers(${folder}_test REUSE_FROM ts_base)
+        tserver_precompiled(${folder}_test base_test "${TSERVER_PRECOMPILED_FOR_TESTS}")
         # Tests of one folder are compiled together: a local may have the name of another file's constant.
         target_compile_options(${folder}_test PRIVATE -Wno-shadow)
+        if(TSERVER_SANITIZE)
+            target_compile_options(${folder}_test PRIVATE -O0)
+        endif()
         add_test(NAME unit.${folder} COMMAND ${folder}_test)
         set_tests_properties(unit.${folder} PROPERTIES TIMEOUT 300 LABELS unit)
     endif()

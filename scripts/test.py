@@ -98,7 +98,7 @@ def fuzzers():
 
 def clang_tidy(files, *options):
     """clang-tidy on each file, as many at once as there are processors."""
-    listed = re.search(r"target_precompile_headers\(ts_base PRIVATE([^)]*)\)", (ROOT / "cmake/targets.cmake").read_text()).group(1)
+    listed = re.search(r"set\(TSERVER_PRECOMPILED ([^)]*)\)", (ROOT / "cmake/targets.cmake").read_text()).group(1)
     precompiled = [word for header in re.findall(r"<([^>]+)>", listed) for word in ("-include", header)]
     flags = ["-std=c++20", f"-I{ROOT}/src", f"-I{ROOT}", '-DTSERVER_VERSION="0"', '-DTSERVER_TEST_DATA="."', *precompiled]
 
