@@ -11,10 +11,15 @@ using namespace std::chrono_literals;
 
 constexpr auto delay_time = 60ms;  ///< longer than the first wait of either side
 
-os::Fd bound_at(const Host& host) {
-    const auto here = net::Address::literal(Endpoint{host, 0}).value();
+/// Below those that the system gives out (ip_local_port_range): what the server still repeats for a transfer
+/// that is over reaches neither a client of another run nor, before all had their turn, another flow.
+constexpr Port first_back = 10'000;
+constexpr Port last_back = 32'000;
+
+os::Fd bound_at(const Host& host, Port port) {
+    const auto here = net::Address::literal(Endpoint{host, port}).value();
     os::Fd out{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-    if (::bind(out.get(), here.raw(), here.length()) != 0) throw std::runtime_error{"no UDP socket"};
+    if (::bind(out.get(), here.raw(), here.length()) != 0) return {};
     return out;
 }
 
@@ -35,7 +40,12 @@ bool is_request(ByteView datagram) { return datagram.size() >= 2 && datagram[1] 
 }  // namespace
 
 DatagramCutter::DatagramCutter(net::Loop& loop, Host here, const net::Address& server)
-    : loop_{loop}, here_{std::move(here)}, server_{server}, front_{bound_at(here_)} {
+    : loop_{loop},
+      here_{std::move(here)},
+      server_{server},
+      front_{bound_at(here_, 0)},
+      next_back_{first_back} {
+    if (!front_) throw std::runtime_error{"no UDP socket"};
     hearing_ = net::Job{hear_clients()};
 }
 
@@ -71,12 +81,21 @@ net::Task<void> DatagramCutter::hear_server(Flow& flow) {
     }
 }
 
+os::Fd DatagramCutter::bound_behind() {
+    for (int tries = last_back - first_back; tries > 0; --tries) {
+        auto out = bound_at(here_, next_back_);
+        next_back_ = next_back_ == last_back ? first_back : static_cast<Port>(next_back_ + 1);
+        if (out) return out;
+    }
+    throw std::runtime_error{"no UDP socket"};
+}
+
 DatagramCutter::Flow& DatagramCutter::flow_of(const net::Address& client) {
     for (auto& flow : flows_)
         if (flow.client == client) return flow;
     auto& made = flows_.emplace_back();
     made.client = client;
-    made.back = bound_at(here_);
+    made.back = bound_behind();
     made.peer = server_;
     made.hearing = net::Job{hear_server(made)};
     return made;

@@ -39,6 +39,7 @@ private:
 
     net::Task<void> hear_clients();
     net::Task<void> hear_server(Flow& flow);
+    os::Fd bound_behind();
     Flow& flow_of(const net::Address& client);
     void pass(Way way, Datagram datagram);
     void strike(Way way, Datagram datagram);
@@ -51,6 +52,7 @@ private:
     Host here_;
     net::Address server_;
     os::Fd front_;
+    Port next_back_;
     Case plan_;
     bool fired_ = false;
     std::array<std::vector<std::size_t>, 2> sizes_;
