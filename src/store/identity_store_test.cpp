@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "os/file.hpp"
+#include "tests/support/another_user.hpp"
 #include "tests/support/sample_identity.hpp"
 #include "tests/support/scratch.hpp"
 
@@ -16,6 +17,7 @@ namespace tserver::store {
 namespace {
 
 namespace fs = std::filesystem;
+using testing_support::AnotherUser;
 using testing_support::sample_identity;
 using testing_support::Scratch;
 
@@ -35,20 +37,6 @@ unsigned mode_of(const fs::path& path) {
 }
 
 void spoil(const fs::path& path, std::string_view with) { std::ofstream{path, std::ios::binary} << with; }
-
-/// Rights are not checked for root: such a test goes on as the user nobody.
-class AnotherUser {
-public:
-    static constexpr uid_t uid = 65534;
-    explicit AnotherUser(const fs::path& owned) {
-        if (::geteuid() != 0) return;
-        EXPECT_EQ(::chown(owned.c_str(), uid, static_cast<gid_t>(-1)), 0);
-        EXPECT_EQ(::seteuid(uid), 0);
-    }
-    ~AnotherUser() { static_cast<void>(::seteuid(::getuid()) == 0); }
-    AnotherUser(const AnotherUser&) = delete;
-    AnotherUser& operator=(const AnotherUser&) = delete;
-};
 
 struct IdentityStoreTest : testing::Test {
     Scratch scratch;

@@ -39,9 +39,10 @@ Result<std::string> text_of(const json::object& object, std::string_view member)
     return std::string{value->as_string()};
 }
 
+/// From 1 on: there is no count of nothing.
 Result<unsigned long> number_of(const json::object& object, std::string_view member, std::int64_t most) {
     const auto* value = object.if_contains(member);
-    if (value == nullptr || !value->is_int64() || value->as_int64() < 0 || value->as_int64() > most)
+    if (value == nullptr || !value->is_int64() || value->as_int64() < 1 || value->as_int64() > most)
         return wrong(member);
     return static_cast<unsigned long>(value->as_int64());
 }
@@ -98,7 +99,6 @@ Result<std::vector<RememberedCode>> codes_of(const json::object& object) {
         TRY(rounds, number_of(entry, "rounds", most_rounds));
         TRY(hash, octets_of(entry, "hash"));
         TRY(when, instant_of(entry, "when"));
-        if (rounds == 0) return wrong("rounds");
         out.push_back({static_cast<CodeFate>(fate), std::move(salt), static_cast<unsigned>(rounds),
                        std::move(hash), when});
     }

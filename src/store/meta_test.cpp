@@ -1,6 +1,7 @@
 #include "store/meta.hpp"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace tserver::store {
@@ -21,6 +22,16 @@ TEST(StoreMeta, TakesAsManyRoundsAsAFileOfTheStoreMayAskFor) {
         ASSERT_FALSE(refused) << rounds;
         EXPECT_EQ(refused.error().fault, Fault::STORE_DAMAGED);
     }
+}
+
+TEST(StoreMeta, CountsGenerationsFromOne) {
+    IdentityFile file;
+    file.meta.counter = 1;
+    EXPECT_TRUE(read_identity_json(as_bytes(write_json(file))));
+    file.meta.counter = 0;
+    const auto refused = read_identity_json(as_bytes(write_json(file)));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, testing::HasSubstr("counter"));
 }
 
 }  // namespace

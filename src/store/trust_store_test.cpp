@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "os/file.hpp"
+#include "tests/support/another_user.hpp"
 #include "tests/support/sample_identity.hpp"
 #include "tests/support/scratch.hpp"
 
@@ -13,6 +14,7 @@ namespace tserver::store {
 namespace {
 
 namespace fs = std::filesystem;
+using testing_support::AnotherUser;
 using testing_support::sample_identity;
 using testing_support::Scratch;
 
@@ -95,6 +97,21 @@ TEST_F(TrustStoreTest, FallsBackToTheListBeforeADamagedOne) {
     EXPECT_EQ(as_text((*held)->octets), "old");
     EXPECT_EQ((*held)->fell_back,
               (folder() / "000002/ctl.tlv").string() + ": its SHA-256 is not the one in meta.json");
+}
+
+TEST_F(TrustStoreTest, DoesNotFallBackFromAListThatCannotBeReadNow) {
+    const AnotherUser user{scratch.path};
+    save("list");
+    save("list 2");
+    for (const auto* name : {"meta.json", "ctl.tlv"}) {
+        const auto place = folder() / "000002" / name;
+        fs::permissions(place, fs::perms::none);
+        const auto held = opened().load();
+        fs::permissions(place, fs::perms::owner_read | fs::perms::owner_write);
+        ASSERT_FALSE(held) << name << ": the list before is taken";
+        EXPECT_EQ(held.error().fault, Fault::PERMISSION) << held.error().text();
+    }
+    EXPECT_EQ((*opened().load())->generation, 2U);
 }
 
 TEST_F(TrustStoreTest, WithoutAWholeListItIsDamagedNotMissing) {

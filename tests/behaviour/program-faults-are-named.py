@@ -133,9 +133,9 @@ class ProgramFaults(unittest.TestCase):
 
         with mock.patch.object(harness.Program, "end_with_parent", staticmethod(confined)):
             site.start_tserver(site.options(tls=False))
-        named = site.called("SANDBOX", 20)
-        self.named.add("SANDBOX", "seccomp is refused to the link process", named, "status")
-        self.assertIn("seccomp", site.link()["reason"]["detail"])
+        reason = site.reason("SANDBOX", 20)
+        self.named.add("SANDBOX", "seccomp is refused to the link process", reason["fault"], "status")
+        self.assertIn("seccomp", reason["detail"])
         self.named.check(self)
 
     @unittest.skipUnless(HOOKS, "no failing system calls in a build with a sanitizer")

@@ -106,8 +106,8 @@ class SessionFaults(unittest.TestCase):
         site = self.site = self.enterContext(Site())
         site.start_cluster("--fault", "cti-accept-close")
         site.start_tserver(site.options(tls=False))
-        site.wait("waits", lambda s: s["links"][0]["state"] in ("waiting", "stopped"))
-        self.named.add("CTI_CLOSED", "fault cti-accept-close, a link in clear", site.link()["reason"]["fault"], "status")
+        link = site.wait("waits", lambda s: s["links"][0]["state"] in ("waiting", "stopped"))["links"][0]
+        self.named.add("CTI_CLOSED", "fault cti-accept-close, a link in clear", link["reason"]["fault"], "status")
         self.assertEqual(set(site.faults_in_log()), {"CTI_CLOSED"})
         site.tell_cluster("clear")
         options = site.options(tls=False)
