@@ -285,6 +285,16 @@ TEST(Enrolment, SaysNothingOfACertificateThatStartsThisSecond) {
     EXPECT_FALSE(enrolled->starts_in);
 }
 
+TEST(Enrolment, SaysOfACertificateThatStartsInTheNextSecond) {
+    Play run;
+    run.server.says_all(install());
+    auto wanted = request();
+    wanted.now = [] { return certificate("keys/01-client.pem").not_before() - 1s; };
+    const auto enrolled = run.with(wanted);
+    ASSERT_TRUE(enrolled) << enrolled.error().text();
+    EXPECT_EQ(enrolled->starts_in, 1s);
+}
+
 TEST(Enrolment, TellsItsStepsWithoutTheCode) {
     Play run;
     run.server.says_all(install());

@@ -286,7 +286,7 @@ TEST_F(IdentityStoreTest, RemembersUsedAndRefusedCodesApart) {
     EXPECT_TRUE(*store->was_used(b));
 }
 
-TEST_F(IdentityStoreTest, KnowsCodesThatWereRememberedWithDifferentSalts) {
+TEST_F(IdentityStoreTest, KnowsEveryCodeThatWasRemembered) {
     const auto a = *AuthCode::parse("1234");
     const auto b = *AuthCode::parse("4321");
     for (const auto& code : {a, b}) ASSERT_TRUE(open_at(scratch.path)->remember_used(code));
@@ -353,6 +353,13 @@ TEST_F(IdentityStoreTest, KeysForAllLinksHaveTheSaltThatTheStoreHas) {
     ASSERT_TRUE(*store->load());
     EXPECT_TRUE(*store->was_used(*AuthCode::parse("1234")));
     EXPECT_FALSE(*store->was_used(*AuthCode::parse("1235")));
+}
+
+TEST_F(IdentityStoreTest, KeysForAllLinksDoNotTakeOverASaltOfTooFewRounds) {
+    ASSERT_TRUE(open_at(scratch.path)->save(first, {}));
+    const auto keys = keys_for(scratch.path.string(), Secret{"secret"});
+    ASSERT_TRUE(keys) << keys.error().text();
+    EXPECT_EQ(keys->rounds, crypto::stretch_rounds);
 }
 
 TEST_F(IdentityStoreTest, KeysForAllLinksAreMadeWhereThereIsNoStore) {
