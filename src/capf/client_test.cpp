@@ -103,6 +103,37 @@ TEST_F(Client, SaysUnreachableWhereNobodyListens) {
     EXPECT_EQ(enrolled.error().during, "connect");
 }
 
+/// A port that is listened at, and where connecting never ends: its queue is full.
+class FullQueue {
+public:
+    FullQueue() {
+        const auto any = net::Address::literal({*Host::parse("127.0.0.1"), 0}).value();
+        EXPECT_EQ(::bind(listening_.get(), any.raw(), any.length()), 0);
+        EXPECT_EQ(::listen(listening_.get(), 0), 0);
+        const auto here = net::local_address(listening_.get());
+        for (auto& each : waiting_) static_cast<void>(::connect(each.get(), here.raw(), here.length()));
+    }
+    [[nodiscard]] std::uint16_t port() const { return net::local_address(listening_.get()).port(); }
+
+private:
+    static os::Fd tcp() { return os::Fd{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)}; }
+    os::Fd listening_{tcp()};
+    std::array<os::Fd, 3> waiting_{tcp(), tcp(), tcp()};
+};
+
+TEST_F(Client, SaysUnreachableWhereConnectingTakesTooLong) {
+    const FullQueue server;
+    const auto whole = wanted_.limits;
+    for (auto* limit : {&wanted_.limits.connect, &wanted_.limits.total}) {
+        wanted_.limits = whole;
+        *limit = 50ms;
+        const auto enrolled = enrol_at(server.port());
+        ASSERT_FALSE(enrolled);
+        EXPECT_EQ(id(enrolled.error().fault), "CAPF_UNREACHABLE") << enrolled.error().text();
+        EXPECT_EQ(enrolled.error().during, "connect");
+    }
+}
+
 TEST_F(Client, SaysStalledWhenTheHandshakeIsNotAnswered) {
     LoopbackListener listener;
     wanted_.limits.handshake = 50ms;

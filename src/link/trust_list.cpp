@@ -111,7 +111,8 @@ Result<bool> TrustList::take(const store::TrustLock& lock, const trust::List& fe
                              store::Trusted trusted) {
     const auto* first = std::get_if<trust::FirstUse>(&decision.what);
     const auto* renewed = std::get_if<trust::Renewed>(&decision.what);
-    const auto& verified = first != nullptr ? first->verified : renewed->verified;
+    const auto& verified =
+        first != nullptr ? first->verified : std::get<trust::Renewed>(decision.what).verified;
     const store::ListMeta meta{wall_now(), file, verified.signer, trusted};
     CHECK(store_->save(lock, fetched.octets, meta, named(fetched)));
     lock.note_checked(wall_now());
