@@ -1,11 +1,7 @@
 # Two parts of "all". "units": the unit tests and corpus replays. "shipped": the programs, and what tests them from outside.
 add_custom_target(units)
 add_custom_target(shipped)
-set(folders . tests)
-if(NOT TSERVER_SANITIZE)
-    list(APPEND folders bench)
-endif()
-foreach(folder IN LISTS folders)
+foreach(folder IN LISTS TSERVER_PARTS)
     get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
     foreach(target IN LISTS targets)
         if(target MATCHES "_test$|^replay_")
