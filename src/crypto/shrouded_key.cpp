@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t block = 16;
 
 using AlgorithmPtr = std::unique_ptr<X509_ALGOR, Freed<X509_ALGOR_free>>;
-using CipherPtr = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
+using CipherCtxPtr = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 
 enum class Way : std::uint8_t { decrypt, encrypt };
 
@@ -22,7 +22,7 @@ const unsigned char* octets_of(const Secret& secret) {
 
 /// Nothing when the padding does not fit.
 std::optional<Secret> run(Way way, const StretchedKeys& keys, ByteView iv, ByteView input) {
-    const CipherPtr context{EVP_CIPHER_CTX_new()};
+    const CipherCtxPtr context{EVP_CIPHER_CTX_new()};
     Bytes out(input.size() + block);
     int length = 0;
     int rest = 0;

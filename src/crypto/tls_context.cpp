@@ -120,6 +120,13 @@ tl::unexpected<Error> too_weak(TlsProfile profile, const Identity& ours, const s
                             ours.certificate.signature_algorithm(), why, who_takes(takes)));
 }
 
+Result<SslCtxPtr> context_with(const Identity& identity, TlsProfile profile, const SSL_METHOD* side) {
+    TRY(context, context_of(profile, side));
+    if (const auto why = give(context.get(), row_of(profile), identity))
+        return too_weak(profile, identity, *why);
+    return context;
+}
+
 /// The suites that a client with this context offers for one version.
 std::vector<std::string> suites_for(SSL_CTX* context, int version) {
     const SslPtr ssl{SSL_new(context)};
@@ -148,18 +155,13 @@ std::vector<std::string_view> named_suites(const ProfileRow& row) {
 void TlsContextFree::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
 
 Result<TlsContext> TlsContext::client(TlsProfile profile, const Identity* identity) {
-    TRY(context, context_of(profile));
-    if (identity != nullptr) {
-        if (const auto why = give(context.get(), row_of(profile), *identity))
-            return too_weak(profile, *identity, *why);
-    }
+    TRY(context,
+        identity != nullptr ? context_with(*identity, profile, TLS_client_method()) : context_of(profile));
     return TlsContext{context.release(), profile};
 }
 
 Result<TlsContext> TlsContext::both_sides(TlsProfile profile, const Identity& identity) {
-    TRY(context, context_of(profile, TLS_method()));
-    if (const auto why = give(context.get(), row_of(profile), identity))
-        return too_weak(profile, identity, *why);
+    TRY(context, context_with(identity, profile, TLS_method()));
     return TlsContext{context.release(), profile};
 }
 

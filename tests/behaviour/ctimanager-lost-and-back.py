@@ -28,9 +28,8 @@ class Lost(unittest.TestCase):
             self.assertTrue(site.tell_cluster("cti down")["ok"])
             self.assertIn(self.end_of(application), ("end", "reset"))
             self.assertLess(time.monotonic() - begun, 1.0)
-        status = site.wait("the link says that it is refused", lambda s: s["links"][0]["reason"]
-                           and s["links"][0]["reason"]["fault"] == "CTI_REFUSED")
-        self.assertIn(status["links"][0]["state"], ("waiting", "connecting"))
+        link = site.blamed("CTI_REFUSED")
+        self.assertIn(link["state"], ("waiting", "connecting"))
         self.assertTrue(site.refused())
         self.assertEqual(site.ctl("status")[0], 2)
         self.assertRegex(site.log(), r"Alr 8102 connection failed link=link-tls-1 fault=CTI_REFUSED .*action=")
@@ -63,7 +62,7 @@ class Lost(unittest.TestCase):
             opened = time.monotonic()
             wait_for("a session that is no sign of a duplicate", lambda: time.monotonic() - opened > 3.2, 10)
             site.tell_cluster("cti down")
-            site.wait("refused", lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == "CTI_REFUSED")
+            site.blamed("CTI_REFUSED")
             site.tell_cluster("cti up")
             link = site.wait_up()["links"][0]
         self.assertEqual(link["notes"], [note for note in link["notes"] if "on-demand" not in note and "CTI_IDLE" not in note])
@@ -77,7 +76,7 @@ class Lost(unittest.TestCase):
         wait_for("the next session", lambda: site.counts()["cti_sessions"] > sessions, 10)
         site.wait_up()
         site.tell_cluster("cti down")
-        site.wait("refused", lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == "CTI_REFUSED")
+        site.blamed("CTI_REFUSED")
         site.tell_cluster("cti up")
         site.wait_up()
 

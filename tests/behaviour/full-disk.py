@@ -53,8 +53,7 @@ class FullDisk(unittest.TestCase):
         options["link-tls-1"]["tls-auth-code"] = code
         self.site.write(options)
         self.assertEqual(self.site.ctl("reload")[0], 0)
-        self.site.wait("named", lambda s: s["links"][0]["reason"]
-                       and s["links"][0]["reason"]["fault"] == "DISK_FULL", 60)
+        self.site.blamed("DISK_FULL", 60)
         self.assertEqual(self.site.counts()["capf_sessions"], 0)
         self.ballast.unlink()
         self.site.wait_up()

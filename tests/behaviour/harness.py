@@ -322,15 +322,14 @@ class Site:
         except AssertionError as failure:
             raise AssertionError(f"{failure}; last status: {json.dumps(seen, indent=1)}") from None
 
-    def reason(self, fault, within=40.0):
-        """The reason of link 1, once it is of this class; it may be gone in the next status."""
-        status = self.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault, within)
-        return status["links"][0]["reason"]
+    def blamed(self, fault, within=30.0):
+        """Link 1, once its reason is of this class; the next status may have another."""
+        return self.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault, within)["links"][0]
 
     def called(self, fault, within=40.0):
         """The class that link 1 gives as its reason, once that is `fault` or the time is over."""
         try:
-            return self.reason(fault, within)["fault"]
+            return self.blamed(fault, within)["reason"]["fault"]
         except AssertionError:
             status = self.status() or {"links": [{"reason": None}]}
             return (status["links"][0]["reason"] or {"fault": "nothing"})["fault"]

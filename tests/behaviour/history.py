@@ -29,7 +29,7 @@ class History(unittest.TestCase):
         self.assertGreater(len(capf), 4, capf)
         site.tell_cluster("fault cti-reject=unknown-ca")
         site.tell_cluster("cti drop")
-        site.wait("named", lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == "CTI_CLIENT_UNKNOWN_CA")
+        site.blamed("CTI_CLIENT_UNKNOWN_CA")
         refusal = [step for step in self.steps() if step["id"] == 8102][-1]
         self.assertEqual(refusal["fields"]["fault"], "CTI_CLIENT_UNKNOWN_CA")
         self.assertRegex(refusal["fields"]["detail"], r"alert unknown_ca \(48\); TLSv1\.\d \S+ had been agreed on")

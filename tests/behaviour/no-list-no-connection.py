@@ -24,9 +24,7 @@ class NoList(unittest.TestCase):
             if before and before != sim.split("=")[0]:  # never without any fault in between
                 site.tell_cluster(f"clear {before}")
             before = sim.split("=")[0]
-            status = site.wait(f"{sim}: {fault}", lambda s, f=fault: s["links"][0]["reason"]
-                               and s["links"][0]["reason"]["fault"] == f, 60)
-            link = status["links"][0]
+            link = site.blamed(fault, 60)
             self.assertIn(link["state"], ("waiting", "trust"), sim)
             self.assertEqual(link["trust"] and link["trust"]["state"], "none", sim)
             self.assertIn(named, link["reason"]["detail"], sim)

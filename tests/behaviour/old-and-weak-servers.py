@@ -40,7 +40,7 @@ class OldAndWeak(unittest.TestCase):
             with self.subTest(server=command):
                 self.assertTrue(site.tell_cluster(command)["ok"])
                 site.tell_cluster("cti drop")
-                link = site.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault)["links"][0]
+                link = site.blamed(fault)
                 self.assertRegex(link["reason"]["detail"], words)
                 self.assertNotIn(WEAK, link["notes"])
                 row = self.doctor_row()

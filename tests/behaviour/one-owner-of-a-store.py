@@ -25,8 +25,7 @@ class OneOwner(unittest.TestCase):
         site.write(options)
         control, site.control = site.control, site.directory / "control.second"
         site.run([PROGRAMS / "tserver", "--config", second, "--control", site.control], "second.log")
-        link = site.wait("refused", lambda s: s["links"][0]["reason"]
-                         and s["links"][0]["reason"]["fault"] == "STORE_IN_USE")["links"][0]
+        link = site.blamed("STORE_IN_USE")
         self.assertEqual(re.search(r"held by process (\d+)", link["reason"]["detail"])[1], str(owner))
 
         site.control, second_control = control, site.control

@@ -133,7 +133,7 @@ class ProgramFaults(unittest.TestCase):
 
         with mock.patch.object(harness.Program, "end_with_parent", staticmethod(confined)):
             site.start_tserver(site.options(tls=False))
-        reason = site.reason("SANDBOX", 20)
+        reason = site.blamed("SANDBOX", 20)["reason"]
         self.named.add("SANDBOX", "seccomp is refused to the link process", reason["fault"], "status")
         self.assertIn("seccomp", reason["detail"])
         self.named.check(self)

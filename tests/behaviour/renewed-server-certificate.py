@@ -34,8 +34,7 @@ class Renewed(unittest.TestCase):
         self.assertTrue(self.site.tell_cluster("list renew-only")["ok"])
         sessions = self.site.counts()["cti_sessions"]
         self.drop()
-        link = self.site.wait("named", lambda s: s["links"][0]["reason"]
-                              and s["links"][0]["reason"]["fault"] == "CTL_NOT_UPDATED", 60)["links"][0]
+        link = self.site.blamed("CTL_NOT_UPDATED", 60)
         self.assertRegex(link["reason"]["action"], "utils ctl update")
         self.assertTrue(self.site.refused())
         self.assertEqual(self.site.counts()["cti_sessions"], sessions)

@@ -58,8 +58,7 @@ class RenewedList(unittest.TestCase):
         self.assertTrue(self.site.tell_cluster("cti drop")["ok"])
         self.assertTrue(self.ended(1))
         self.applications[0].close()  # until then the session is half open
-        link = self.site.wait("named", lambda s: s["links"][0]["reason"]
-                              and s["links"][0]["reason"]["fault"] == "CTL_STALE", 60)["links"][0]
+        link = self.site.blamed("CTL_STALE", 60)
         self.assertRegex(link["reason"]["action"], "trust confirm --replace")
         self.assertEqual(link["trust"]["sha256"], self.before)
         self.assertTrue(self.site.refused(1))

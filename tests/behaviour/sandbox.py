@@ -46,7 +46,7 @@ class Sandbox(unittest.TestCase):
         self.site.start_cluster()
         self.site.start_tserver(LD_PRELOAD=str(PROGRAMS / "failing_call.so"),
                                 TSERVER_FAIL=f"tserver-link:SSL_do_handshake:{errno.EPERM}:1:for-good")
-        self.assertRegex(self.site.reason("SANDBOX", 20)["detail"], "^the self-test of the sandbox: TLS handshake")
+        self.assertRegex(self.site.blamed("SANDBOX", 20)["reason"]["detail"], "^the self-test of the sandbox: TLS handshake")
         self.assertNotIn("signal", self.site.log())
 
     def test_key_memory_is_locked(self):

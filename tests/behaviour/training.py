@@ -62,7 +62,7 @@ class Training(unittest.TestCase):
                 if where == "answer":
                     self.assertIn(fault, answers)
                 else:
-                    self.site.wait(fault, lambda s: s["links"][0]["reason"] and s["links"][0]["reason"]["fault"] == fault)
+                    self.site.blamed(fault)
                 for line in mending:
                     self.run_line(line)
                 self.site.wait_up()

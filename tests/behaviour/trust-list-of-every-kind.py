@@ -79,8 +79,7 @@ class Lists(unittest.TestCase):
         self.site.start_cluster()
         self.start()
         self.refresh_with("list-empty-ccm")
-        link = self.site.wait("named", lambda s: s["links"][0]["reason"]
-                              and s["links"][0]["reason"]["fault"] == "CTL_NO_SERVER_CERTS")["links"][0]
+        link = self.site.blamed("CTL_NO_SERVER_CERTS")
         self.assertRegex(link["reason"]["action"], "mixed mode")
         self.assertTrue(self.site.refused())
         self.assertEqual(self.site.ctl("trust", "refresh", "link-tls-1")[0], 0)

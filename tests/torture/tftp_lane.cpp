@@ -95,9 +95,9 @@ void TftpLane::judge(Outcome& outcome, const Case& run, const Result<tftp::Downl
     const bool harmless = run.act != Act::dead && run.act != Act::chop && !changed;
     if (!got) {
         outcome.what = std::string{id(got.error().fault)};
-        const bool silent = got.error().fault == Fault::TFTP_UNREACHABLE || met_another_run(got.error());
+        const bool lost = got.error().fault == Fault::TFTP_UNREACHABLE || met_another_run(got.error());
         const bool named =
-            silent || (changed && (outcome.what.starts_with("TFTP_") || outcome.what == "CTL_NOT_FOUND"));
+            lost || (changed && (outcome.what.starts_with("TFTP_") || outcome.what == "CTL_NOT_FOUND"));
         expect(outcome, named && !harmless, got.error().text());
     } else if (got->file == file_) {
         outcome.what = "exact";
